@@ -1,0 +1,84 @@
+"""The registry's vocabulary: names, versions, and the picture of what is live."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from preprocessing.spec import ModelSpec
+from serving.errors import ServiceError
+
+NAME_RULE = "letters a-z, digits, '-', '.' and '_', beginning and ending with a letter or digit, at most 63 characters"
+_NAME = re.compile(r"[a-z0-9](?:[-._a-z0-9]{0,61}[a-z0-9])?")
+RESERVED = {"latest"}
+
+
+def valid_name(text: str, what: str = "name") -> str:
+    """``text`` in lower case, if it may name a model, a version or an alias.
+
+    Raises:
+        ServiceError: ``invalid_name`` (422) with the rule.
+    """
+    name = text.strip().lower()
+    if not _NAME.fullmatch(name):
+        raise ServiceError("invalid_name", f"That {what} is not allowed: use {NAME_RULE}.")
+    if name in RESERVED:
+        raise ServiceError("invalid_name", f"The {what} 'latest' is reserved.")
+    return name
+
+
+def name_from_filename(filename: str) -> str:
+    """A valid model id made from an uploaded file's name: ``My Model (2).onnx`` -> ``my-model-2``."""
+    stem = Path(filename.replace("\\", "/")).name.rsplit(".", 1)[0].lower()
+    name = re.sub(r"[^a-z0-9._]+", "-", stem).strip("-._")[:63].strip("-._")
+    return name if name and name not in RESERVED else "model"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ModelKey:
+    """One version of one model: the identity that every layer uses."""
+
+    id: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.id}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A complete version as the registry knows it: what the row says, and where the artefact lies."""
+
+    key: ModelKey
+    name: str
+    spec: ModelSpec
+    sha256: str
+    size_bytes: int
+    model_path: Path
+    created_at: datetime
+    actor: str
+    source: str
+    files: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def public_path(self) -> str:
+        """A relative name for callers that expect a path; it gives nothing away."""
+        return f"models/{self.key.id}.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Which version answers for each id, and which id answers by default, as of one ``generation``."""
+
+    generation: int
+    default_id: str | None
+    live: dict[str, str]
+
+    def live_key(self, model_id: str) -> ModelKey | None:
+        """The live version of ``model_id``, or None."""
+        version = self.live.get(model_id)
+        return ModelKey(model_id, version) if version else None
