@@ -7,6 +7,7 @@ artefact, and from then on every layer reads the same frozen value.
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -109,6 +110,7 @@ class ModelSpec(Frozen):
     opset: int | None = None
     ir_version: int | None = None
 
+    @cached_property
     def fingerprint(self) -> str:
         """A short digest of the whole spec: two specs that answer alike have the same one."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]

@@ -97,9 +97,7 @@ def missing_field(*names: str, place: str = "body") -> ServiceError:
 
 def invalid_field(name: str, message: str, place: str = "body") -> ServiceError:
     """The 422 for one field whose value is not allowed."""
-    return ServiceError(
-        "validation_error", [{"type": "value_error", "loc": [place, name], "msg": message}]
-    )
+    return ServiceError("validation_error", [{"type": "value_error", "loc": [place, name], "msg": message}])
 
 
 def public_error(error: BaseException) -> ServiceError:

@@ -59,15 +59,13 @@ class Settings(BaseSettings):
     labels_path: Path | None = Field(
         None, validation_alias=_names("LABELS_PATH", "LABELS_PATH"), description="Its labels."
     )
-    top_k: int = Field(
-        3, validation_alias=_names("TOP_K", "TOP_K"), ge=1, description="Predictions listed where a request says nothing."
-    )
+    top_k: int = Field(3, validation_alias=_names("TOP_K", "TOP_K"), ge=1, description="Predictions listed by default.")
     threshold: float | None = Field(
         None,
         alias="LENS_THRESHOLD",
         ge=0,
         le=1,
-        description='Confidence below which class_label is "unknown"; default: the model\'s own, else 0.',
+        description='Confidence below which class_label is "unknown", for models without a threshold of their own.',
     )
     log_level: str = Field("INFO", validation_alias=_names("LOG_LEVEL", "LOG_LEVEL"), description="Log level.")
     max_body_mb: float = Field(32, alias="LENS_MAX_BODY_MB", gt=0, description="Largest body of a prediction, MiB.")
@@ -90,14 +88,14 @@ class Settings(BaseSettings):
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
         (), alias="LENS_FETCH_ALLOW", description="Networks that URL fetching may reach although not global."
     )
-    fetch_timeout_s: float = Field(5, alias="LENS_FETCH_TIMEOUT_S", gt=0, description="A URL fetch, redirects included.")
+    fetch_timeout_s: float = Field(5, alias="LENS_FETCH_TIMEOUT_S", gt=0, description="One URL fetch, all in all.")
     fetch_ttl_s: float = Field(
         60, alias="LENS_FETCH_TTL_S", ge=0, description="How long a URL counts as seen where it states no max-age."
     )
     cache_mb: float = Field(64, alias="LENS_CACHE_MB", ge=0, description="Prediction cache, MiB; 0 turns it off.")
     cache_ttl_s: float = Field(3600, alias="LENS_CACHE_TTL_S", gt=0, description="Age at which a cached answer ends.")
     api_keys: SecretStr | None = Field(
-        None, alias="LENS_API_KEYS", description="Keys, comma-separated: key or key:scope+scope (predict, manage, admin)."
+        None, alias="LENS_API_KEYS", description="Comma-separated: key or key:scope+scope (predict, manage, admin)."
     )
     api_keys_file: Path | None = Field(None, alias="LENS_API_KEYS_FILE", description="The same, one a line.")
     require_key: bool = Field(False, alias="LENS_REQUIRE_KEY", description="Predicting needs a key too.")

@@ -82,3 +82,20 @@ class Routing:
         """The live version of ``model_id``, or None."""
         version = self.live.get(model_id)
         return ModelKey(model_id, version) if version else None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """Where a change of what is live arrived: ``live_on`` is "<workers that have it>/<workers alive>"."""
+
+    live_on: str
+    workers: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What a start found: strays it ``removed`` from the store, and versions that are ``damaged``, with the reason."""
+
+    removed: tuple[str, ...]
+    damaged: dict[ModelKey, str]

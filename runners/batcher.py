@@ -1,0 +1,269 @@
+"""Runs what has queued for one model as soon as it is free: no timer, no neighbour's failure, no silent death."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from runners.batch_size import BatchSize
+from runners.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, RunnerError
+from runners.inline import INLINE_BELOW, Inline
+from runners.item import Item, Outcome, Run, deliver, slice_run
+from runners.rows import Answer, Feed, counts_rows, join_feeds
+
+logger = logging.getLogger(__name__)
+
+
+class RunModel(Protocol):
+    """The model itself: ``OnnxSession.run``, or anything that keeps its promises."""
+
+    def __call__(self, inputs: Feed, *, deadline: float) -> Answer:
+        """Every output for ``inputs``; raises RunnerError, DeadlineExceeded once the deadline has passed."""
+
+
+class Batcher:
+    """The queue before one loaded model, and the thread that runs it; callers wait on any number of event loops.
+
+    Items are taken in order.  Where the rows of a batch do not influence each other (``batchable``), items of the same
+    names, dtypes and shapes run together, as many as measurement finds worth it, and each gets its own outcome: if
+    the batch fails, or its answer cannot be sliced by row, its items run again alone.
+    A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
+
+    Args:
+        run: the model.
+        batchable: whether items may run together.
+        max_batch: most rows that are put together; a larger item runs alone, whole.
+        max_queue: items that may wait.
+        inline_below: runs expected to be shorter than so many seconds start in the caller's thread; 0 turns it off.
+        on_batch: is told of every run that succeeded: rows, seconds.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        run: RunModel,
+        *,
+        batchable: bool,
+        max_batch: int,
+        max_queue: int,
+        inline_below: float = INLINE_BELOW,
+        on_batch: Callable[[int, float], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model = run
+        self._batchable = batchable
+        self._max_queue = max_queue
+        self._size = BatchSize(max_batch)
+        self._on_batch = on_batch
+        self._clock = clock
+        self._inline = Inline(inline_below)
+        self._waiting: deque[Item] = deque()
+        self._running: Sequence[Item] = ()
+        self._changed = threading.Condition()
+        self._turn = threading.Lock()
+        self._refusal: Callable[[], RunnerError] | None = None
+        self._thread = threading.Thread(target=self._work, name="lens-batcher", daemon=True)
+        self._thread.start()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether what is submitted will be run."""
+        return self._refusal is None and self._thread.is_alive()
+
+    @property
+    def depth(self) -> int:
+        """Items that wait."""
+        return len(self._waiting)
+
+    async def submit(self, inputs: Feed, rows: int, deadline: float) -> Run:
+        """Run ``inputs``, which have ``rows`` rows, in turn.
+
+        Raises:
+            Overloaded: too many items wait already.
+            DeadlineExceeded: ``deadline`` (on the batcher's clock) passed before or during the run.
+            InferenceFailed: the model failed on these inputs.
+            ModelNotLoaded: the batcher was closed.
+            RunnerError: its thread has died.
+        """
+        short = self._inline.expects(rows * self._size.row_seconds())
+        if short and not self._waiting and self._turn.acquire(blocking=False):
+            try:
+                answer = self._run_inline(inputs, rows, deadline)
+            finally:
+                self._turn.release()
+            if answer is not None:
+                return answer
+        return await self.enqueue(inputs, rows, deadline)
+
+    async def enqueue(self, inputs: Feed, rows: int, deadline: float) -> Run:
+        """``submit``, always through the queue and its thread."""
+        remaining = deadline - self._clock()
+        if remaining <= 0:
+            raise _expired()
+        item = Item(inputs, rows, deadline, batchable=self._batchable)
+        self._append(item)
+        # The item may stand behind a long run of somebody who has more time.
+        timer = item.future.get_loop().call_later(remaining, item.settle, _expired())
+        try:
+            return await item.future
+        finally:
+            timer.cancel()
+
+    def close(self, *, now: bool = False) -> None:
+        """Refuse new items and run those that wait; with ``now``, fail them, and do not wait for the one that runs."""
+        with self._changed:
+            self._refusal = self._refusal or _unloaded
+            if now:
+                self._fail_all(self._refusal)
+            self._changed.notify()
+        if not now:
+            self._thread.join()
+            with self._turn:  # an inline run may still be on its way
+                pass
+
+    # In the caller's thread.
+
+    def _run_inline(self, inputs: Feed, rows: int, deadline: float) -> Run | None:
+        """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile."""
+        started = self._clock()
+        if self._waiting or not self.healthy or self._inline.paused(started):
+            return None
+        leash = self._inline.leash(started)
+        try:
+            outputs, seconds = self._timed(inputs, rows, min(leash, deadline))
+        except DeadlineExceeded:
+            if deadline <= leash:
+                raise
+            self._inline.outstayed(self._clock())
+            return None
+        if started + seconds > leash:
+            self._inline.outstayed(started + seconds)
+        return Run(outputs, seconds, rows)
+
+    def _append(self, item: Item) -> None:
+        with self._changed:
+            if self._refusal is not None:
+                raise self._refusal()
+            if len(self._waiting) >= self._max_queue:
+                self._waiting = deque(item for item in self._waiting if not item.abandoned)
+            if len(self._waiting) >= self._max_queue:
+                raise Overloaded("Too many requests wait for this model.", retry_after=self._retry_after())
+            self._waiting.append(item)
+            self._changed.notify()
+
+    def _retry_after(self) -> int:
+        seconds = len(self._waiting) * self._size.row_seconds()
+        return max(1, math.ceil(seconds)) if seconds < math.inf else 1
+
+    # In the batcher's own thread.
+
+    def _work(self) -> None:
+        try:
+            while self._wait():
+                with self._turn:
+                    outcomes = self._run_next()
+                # The turn was given back first: a caller that comes again at once finds the model free.
+                deliver(outcomes)
+                self._running = ()
+        except BaseException:
+            logger.exception("the thread of a model has died")
+        finally:
+            with self._changed:
+                self._refusal = self._refusal or _died
+                self._fail_all(self._refusal)
+
+    def _wait(self) -> bool:
+        """Sleep until something waits; False once closed and drained."""
+        with self._changed:
+            while not self._waiting:
+                if self._refusal is not None:
+                    return False
+                self._changed.wait()
+        return True
+
+    def _run_next(self) -> list[tuple[Item, Outcome]]:
+        self._running = batch = self._take()
+        if len(batch) > 1:
+            return self._run_together(batch)
+        return [(item, self._run_alone(item)) for item in batch]
+
+    def _take(self) -> list[Item]:
+        """The oldest item and those behind it that may run with it.  Whose caller has gone is dropped."""
+        batch: list[Item] = []
+        with self._changed:
+            limit = self._size.choose(len(self._waiting)) if self._batchable else 1
+            rows = 0
+            while self._waiting:
+                item = self._waiting[0]
+                if batch and (item.signature != batch[0].signature or rows + item.rows > limit):
+                    break
+                self._waiting.popleft()
+                if not item.abandoned:
+                    batch.append(item)
+                    rows += item.rows
+                if rows >= limit:
+                    break
+        return batch
+
+    def _run_together(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
+        rows = sum(item.rows for item in batch)
+        try:
+            joined = join_feeds([item.inputs for item in batch])
+            outputs, seconds = self._timed(joined, rows, max(item.deadline for item in batch))
+        except Exception:
+            return self._run_apart(batch)
+        if counts_rows(outputs, rows):
+            return slice_run(batch, outputs, seconds)
+        logger.warning("a model's answer cannot be sliced by row: its requests run one at a time from now on")
+        self._batchable = False
+        return self._run_apart(batch)
+
+    def _run_apart(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
+        """Run each item alone and tell it at once; nothing is left to deliver."""
+        for item in batch:
+            deliver([(item, self._run_alone(item))])
+        return []
+
+    def _run_alone(self, item: Item) -> Outcome:
+        if item.deadline <= self._clock():
+            return _expired()
+        try:
+            outputs, seconds = self._timed(item.inputs, item.rows, item.deadline)
+        except Exception as error:
+            return error
+        return Run(outputs, seconds, item.rows)
+
+    # In either.
+
+    def _timed(self, inputs: Feed, rows: int, deadline: float) -> tuple[Answer, float]:
+        started = self._clock()
+        outputs = self._model(inputs, deadline=deadline)
+        seconds = self._clock() - started
+        self._size.record(rows, seconds)
+        if self._on_batch is not None:
+            try:
+                self._on_batch(rows, seconds)
+            except Exception:
+                logger.exception("an observer of batches failed")
+        return outputs, seconds
+
+    def _fail_all(self, refusal: Callable[[], RunnerError]) -> None:
+        deliver([(item, refusal()) for item in (*self._running, *self._waiting)])
+        self._waiting.clear()
+
+
+def _expired() -> DeadlineExceeded:
+    return DeadlineExceeded("The deadline passed before the model answered.")
+
+
+def _unloaded() -> ModelNotLoaded:
+    return ModelNotLoaded("This model version is no longer loaded.")
+
+
+def _died() -> RunnerError:
+    return RunnerError("The thread that runs this model has died.")

@@ -1,0 +1,40 @@
+"""When a run may start in the caller's own thread, where the event loop stands still while it lasts."""
+
+from __future__ import annotations
+
+import math
+
+INLINE_BELOW = 0.0005
+"""Seconds.  The way to another thread and back costs about a tenth of this."""
+
+PATIENCE = 10
+"""A run that takes this many times ``INLINE_BELOW`` was no short one: it is ended, and inlining pauses."""
+
+PAUSE = 60.0
+"""Seconds without inlining after that: a machine that stalled once is forgiven, a model that hangs seldom met."""
+
+
+class Inline:
+    """Allows runs that are expected to be shorter than ``below`` seconds; 0 allows none."""
+
+    __slots__ = ("_below", "_from")
+
+    def __init__(self, below: float = INLINE_BELOW) -> None:
+        self._below = below
+        self._from = -math.inf
+
+    def expects(self, seconds: float) -> bool:
+        """Whether a run that should take so long is short enough."""
+        return seconds < self._below
+
+    def paused(self, now: float) -> bool:
+        """Whether a run outstayed its time less than a minute ago."""
+        return now < self._from
+
+    def leash(self, now: float) -> float:
+        """When a run that starts ``now`` is ended."""
+        return now + PATIENCE * self._below
+
+    def outstayed(self, now: float) -> None:
+        """A run took longer than its leash."""
+        self._from = now + PAUSE

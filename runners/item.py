@@ -1,0 +1,82 @@
+"""What waits before a model, and how its outcome reaches the event loop that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runners.rows import Answer, Feed, take_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one caller gets: its own rows of every output, how long the model ran, and on how many rows together."""
+
+    outputs: dict[str, Any]
+    seconds: float
+    batch_size: int
+
+
+Signature = tuple[tuple[str, Any, tuple[int, ...]], ...]
+"""Name, dtype and shape of one row of every input; items that have it alike may be joined."""
+
+Outcome = Run | Exception
+
+
+class Item:
+    """One caller's rows, and the future that the caller waits on.  Made on the caller's event loop."""
+
+    __slots__ = ("deadline", "future", "inputs", "rows", "signature")
+
+    def __init__(self, inputs: Feed, rows: int, deadline: float, *, batchable: bool) -> None:
+        self.inputs = inputs
+        self.rows = rows
+        self.deadline = deadline
+        self.signature = _signature(inputs) if batchable else None
+        self.future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits any more: the caller was cancelled, or has been told already."""
+        return self.future.done()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Hand ``outcome`` to the caller, on the caller's own loop; later outcomes change nothing."""
+        if self.future.done():
+            return
+        if isinstance(outcome, Run):
+            self.future.set_result(outcome)
+        else:
+            self.future.set_exception(outcome)
+
+
+def slice_run(items: Sequence[Item], outputs: Answer, seconds: float) -> list[tuple[Item, Outcome]]:
+    """Each item with its own rows of a run of all of them together."""
+    outcomes: list[tuple[Item, Outcome]] = []
+    start, rows = 0, sum(item.rows for item in items)
+    for item in items:
+        outcomes.append((item, Run(take_rows(outputs, start, start + item.rows), seconds, rows)))
+        start += item.rows
+    return outcomes
+
+
+def deliver(outcomes: Sequence[tuple[Item, Outcome]]) -> None:
+    """From any thread, settle every item on its own loop, with one wake-up a loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Item, Outcome]]] = {}
+    for item, outcome in outcomes:
+        by_loop.setdefault(item.future.get_loop(), []).append((item, outcome))
+    for loop, settled in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle_all, settled)
+
+
+def _settle_all(outcomes: Sequence[tuple[Item, Outcome]]) -> None:
+    for item, outcome in outcomes:
+        item.settle(outcome)
+
+
+def _signature(inputs: Feed) -> Signature:
+    return tuple((name, array.dtype, array.shape[1:]) for name, array in inputs.items())

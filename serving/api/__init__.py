@@ -1,0 +1,1 @@
+"""HTTP: the edge, the routes behind it, and how bodies become requests."""

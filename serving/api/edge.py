@@ -1,0 +1,251 @@
+"""The one edge: what is true of every request stands here once, and nothing behind it needs to think of it.
+
+In order: request id, route, drain, origin, key, rate, body limit while streaming, deadline, the handler, the error
+shape, CORS, metrics and the log line.  The framework's own middlewares for these are left out (docs/decisions/0006).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.api.cors import Cors
+from serving.api.guard import Guard
+from serving.api.responses import error_response
+from serving.api.routes import Kind, Route, RouteTable
+from serving.errors import ServiceError, public_error
+from serving.observability.request_context import RequestContext, begin, request_id_from
+
+log: Any = structlog.get_logger("lens.access")
+
+
+class RequestMetrics(Protocol):
+    """Who counts requests."""
+
+    def request_started(self, endpoint: str) -> None:
+        """A request to that route template began."""
+
+    def request_finished(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """It was answered."""
+
+
+class DrainGate(Protocol):
+    """Knows whether the server is going down, and what is still in flight."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether new requests are turned away."""
+
+    def enter(self) -> None:
+        """The current task serves a request."""
+
+    def exit(self) -> None:
+        """It is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes a body may have and seconds a request may take, by the route's kind."""
+
+    body: dict[Kind, int]
+    seconds: dict[Kind, float]
+
+
+class Edge:
+    """The ASGI application that uvicorn talks to."""
+
+    def __init__(
+        self,
+        lifespan: ASGIApp,
+        table: Callable[[], RouteTable],
+        *,
+        guard: Guard,
+        cors: Cors,
+        limits: Limits,
+        metrics: RequestMetrics,
+        drain: DrainGate,
+    ) -> None:
+        self._lifespan = lifespan
+        self._make_table = table
+        self._table: RouteTable | None = None
+        self._guard = guard
+        self._cors = cors
+        self._limits = limits
+        self._metrics = metrics
+        self._drain = drain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of ASGI."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        context = begin(request_id_from(headers.get(b"x-request-id", b"").decode("latin-1") or None))
+        reply = _Reply(send, context, self._cors.headers(headers))
+        route, methods = self._find(scope)
+        context.route = route.path if route else methods[0].path if methods else "unmatched"
+        self._metrics.request_started(context.route)
+        self._drain.enter()
+        try:
+            await self._answer(scope, receive, reply, route, methods, headers, context)
+        except asyncio.CancelledError:
+            if not self._drain.draining or reply.status:
+                raise
+            await self._fail(ServiceError("draining", "The server is going down."), scope, receive, reply, context)
+        finally:
+            self._drain.exit()
+            seconds = time.perf_counter() - started
+            self._metrics.request_finished(scope["method"], context.route, reply.status or 499, seconds)
+            _log_line(scope, context, reply.status or 499, seconds)
+
+    def _find(self, scope: Scope) -> tuple[Route | None, list[Route]]:
+        if self._table is None:
+            self._table = self._make_table()
+        routes = self._table.at(scope["path"])
+        if routes is None:
+            return None, []
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        return routes.get(method), list(routes.values())
+
+    async def _answer(
+        self,
+        scope: Scope,
+        receive: Receive,
+        reply: _Reply,
+        route: Route | None,
+        methods: list[Route],
+        headers: dict[bytes, bytes],
+        context: RequestContext,
+    ) -> None:
+        try:
+            if self._drain.draining:
+                raise ServiceError("draining", "The server is going down.", headers={"Connection": "close"})
+            preflight = self._cors.preflight(scope["method"], headers, [each.method for each in methods])
+            if preflight is not None:
+                await preflight(scope, receive, reply.send)
+                return
+            if route is None:
+                raise _no_route(scope, methods)
+            context.actor = self._guard.admit(scope, headers, route)
+            await self._handle(scope, receive, reply, route, headers, context)
+        except Exception as error:
+            await self._fail(error, scope, receive, reply, context)
+
+    async def _handle(
+        self,
+        scope: Scope,
+        receive: Receive,
+        reply: _Reply,
+        route: Route,
+        headers: dict[bytes, bytes],
+        context: RequestContext,
+    ) -> None:
+        limit, seconds = self._limits.body[route.kind], self._limits.seconds[route.kind]
+        context.deadline = time.monotonic() + seconds
+        request = Request(scope, _limited(receive, limit, headers))
+        try:
+            async with asyncio.timeout(seconds):
+                response = await route.handler(request)
+        except TimeoutError:
+            raise ServiceError("deadline_exceeded", f"The answer took longer than {seconds:g} s.") from None
+        finally:
+            await request.close()
+        await response(scope, receive, reply.send)
+
+    async def _fail(
+        self, error: Exception, scope: Scope, receive: Receive, reply: _Reply, context: RequestContext
+    ) -> None:
+        public = public_error(error)
+        context.error = public.code
+        if public.status == 500:
+            log.error("unexpected error", exc_info=error, route=context.route)
+        if reply.status:  # the answer is under way: all that is left is to break it off
+            raise error
+        await error_response(public, context.request_id)(scope, receive, reply.send)
+
+
+class _Reply:
+    """The send channel: notes the status and adds the headers that every response has."""
+
+    __slots__ = ("_headers", "_send", "status")
+
+    def __init__(self, send: Send, context: RequestContext, extra: list[tuple[bytes, bytes]]) -> None:
+        self._send = send
+        self._headers = [
+            (b"x-request-id", context.request_id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            *extra,
+        ]
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers]
+        await self._send(message)
+
+
+def _limited(receive: Receive, limit: int, headers: dict[bytes, bytes]) -> Receive:
+    """``receive`` that refuses a body over ``limit`` bytes: by its declared length at once, else while it streams."""
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    if b"transfer-encoding" not in headers:
+        return receive  # the server itself holds the sender to the declared length
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise _too_large(limit)
+        return message
+
+    return counted
+
+
+def _too_large(limit: int) -> ServiceError:
+    return ServiceError("body_too_large", f"The body is larger than {limit / 2**20:g} MiB.")
+
+
+def _no_route(scope: Scope, methods: list[Route]) -> ServiceError:
+    if not methods:
+        return ServiceError("not_found", "There is nothing at that path; /docs lists what there is.")
+    allowed = ", ".join(sorted(route.method for route in methods))
+    return ServiceError("method_not_allowed", f"That path answers {allowed} only.", headers={"Allow": allowed})
+
+
+def _log_line(scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
+    if context.route in _QUIET and status < 400:
+        return
+    line: dict[str, Any] = {
+        "method": scope["method"],
+        "route": context.route,
+        "status": status,
+        "latency_ms": round(seconds * 1000, 3),
+        "model_id": context.model_id,
+        "model_version": context.model_version,
+        "cached": context.cached,
+        "request_id": context.request_id,
+    }
+    if context.error is not None:
+        line["code"] = context.error
+    log.info("request", **line)
+
+
+_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+"""Probes are counted, and logged only when they fail."""

@@ -1,0 +1,321 @@
+"""The model endpoints: upload, list, describe, activate."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from asyncio import to_thread
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from preprocessing.labels import parse_labels
+from preprocessing.spec import ModelSpec, TensorInfo
+from serving import schemas
+from serving.api.predictions import validation_detail
+from serving.api.responses import JSON
+from serving.errors import ServiceError, invalid_field, missing_field
+from serving.inputs.body import Body, read_body
+from serving.observability.request_context import current
+from serving.publisher import Activator, Published, Publisher, Upload
+from serving.registry.records import ModelKey, ModelVersion, Routing, name_from_filename, valid_name
+
+DTYPES = {
+    0: "undefined",
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    8: "string",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+    16: "bfloat16",
+}
+"""ONNX TensorProto numbers and the names people know them by."""
+
+
+class Catalogue(Protocol):
+    """What the registry tells about versions."""
+
+    def versions(self, model_id: str | None = None) -> list[ModelVersion]:
+        """Every version, or those of one id."""
+
+    def routing(self) -> Routing:
+        """What is live."""
+
+    def get(self, key: ModelKey) -> ModelVersion:
+        """One version, or ``model_not_found``."""
+
+
+class ModelsAPI:
+    """Uploads and the catalogue, as HTTP."""
+
+    def __init__(self, publisher: Publisher, catalogue: Catalogue, activator: Activator, staging: Path) -> None:
+        self._publisher = publisher
+        self._catalogue = catalogue
+        self._activator = activator
+        self._staging = staging
+
+    async def upload(self, body: Body) -> Response:
+        """``/upload``: what it brings is live and the default before 201 is sent."""
+        model = body.file("model", "file")
+        if model is None:
+            raise missing_field("model")
+        name = _text(body, "name")
+        given = name or _text(body, "id")
+        model_id = given or name_from_filename(model.filename or "model.onnx")
+        with self._stored(model) as path:
+            options = await _upload_options(body)
+            upload = Upload(
+                path=await to_thread(path),
+                id=model_id,
+                name=name or model_id,
+                version=_text(body, "version"),
+                activate=True,
+                default=True,
+                actor=current().actor,
+                **options,
+            )
+            return _created(await self._publisher.publish(upload))
+
+    async def register(self, request: Request) -> Response:
+        """``/models/upload``: registers beside the others."""
+        body = await read_body(request)
+        model = body.file("file", "model")
+        values = {name: _text(body, name) for name in ("id", "name", "version")}
+        missing = [name for name, value in {"file": model, **values}.items() if not value]
+        if missing or model is None:
+            detail = missing_field(*missing).detail
+            raise ServiceError("missing_upload_field", detail)
+        with self._stored(model) as path:
+            options = await _upload_options(body)
+            upload = Upload(
+                path=await to_thread(path),
+                id=str(values["id"]),
+                name=str(values["name"]),
+                version=values["version"],
+                activate=True if _flag(body, "activate") else None,
+                default=False,
+                actor=current().actor,
+                **options,
+            )
+            return _created(await self._publisher.publish(upload))
+
+    async def list(self, _request: Request) -> Response:
+        """``GET /models``: every version, one entry each."""
+        routing = self._catalogue.routing()
+        versions = await to_thread(self._catalogue.versions)
+        return JSON(
+            {
+                "models": [_entry(version, routing) for version in versions],
+                "default": routing.default_id,
+                "generation": routing.generation,
+            }
+        )
+
+    async def info(self, request: Request) -> Response:
+        """``GET /models/info?id=[&version=]``: all that is known about one version."""
+        model_id = request.query_params.get("id")
+        if not model_id:
+            raise missing_field("id", place="query")
+        routing = self._catalogue.routing()
+        version = self._catalogue.get(self._wanted(model_id.lower(), request.query_params.get("version"), routing))
+        return JSON({**_entry(version, routing), **_description(version)})
+
+    async def activate(self, request: Request) -> Response:
+        """``POST /models/activate``: live on every worker before the answer."""
+        asked = _validated(await read_body(request))
+        key = ModelKey(valid_name(asked.id, "id"), valid_name(asked.version, "version"))
+        self._catalogue.get(key)
+        context = current()
+        report = await self._activator.activate(key, default=asked.default, actor=context.actor)
+        return JSON(
+            {
+                "id": key.id,
+                "version": key.version,
+                "default": self._catalogue.routing().default_id == key.id,
+                "live_on": report.live_on,
+                "generation": report.generation,
+                "request_id": context.request_id,
+            }
+        )
+
+    def _wanted(self, model_id: str, version: str | None, routing: Routing) -> ModelKey:
+        """The version asked for, else the live one, else the newest."""
+        if version:
+            return ModelKey(model_id, version.lower())
+        live = routing.live_key(model_id)
+        if live is not None:
+            return live
+        known = self._catalogue.versions(model_id)
+        if not known:
+            raise ServiceError("model_not_found", "No model has that id.")
+        return max(known, key=lambda each: each.created_at).key
+
+    @contextmanager
+    def _stored(self, file: UploadFile) -> Iterator[Any]:
+        """A function that writes the upload beside the store and says where; the copy is gone afterwards."""
+        self._staging.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self._staging))
+
+        def write() -> Path:
+            path = folder / "model.onnx"
+            with path.open("wb") as out:
+                file.file.seek(0)
+                shutil.copyfileobj(file.file, out, 1 << 20)
+            return path
+
+        try:
+            yield write
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                raise ServiceError("storage_full", "There is no room left to store the model.") from None
+            raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+_NO_SPACE = {28, 122}  # ENOSPC, EDQUOT
+
+
+async def _upload_options(body: Body) -> dict[str, Any]:
+    return {
+        "labels": await _labels(body),
+        "preprocessing": _preprocessing(body.fields.get("preprocessing")),
+        "threshold": _threshold(body.fields.get("threshold")),
+    }
+
+
+async def _labels(body: Body) -> tuple[str, ...] | None:
+    file = body.file("labels")
+    if file is not None:
+        return parse_labels(await file.read())
+    given = body.fields.get("labels")
+    if given is None or given == "":
+        return None
+    return parse_labels(given.encode() if isinstance(given, str) else orjson.dumps(given))
+
+
+def _preprocessing(given: Any) -> dict[str, Any] | str | None:
+    """A preset's name or an object; JSON text is read here so that both forms look alike from now on."""
+    if given is None or given == "":
+        return None
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        try:
+            given = orjson.loads(given)
+        except orjson.JSONDecodeError:
+            raise ServiceError("invalid_preprocessing", "The preprocessing is not valid JSON.") from None
+    if not isinstance(given, str | dict):
+        raise ServiceError("invalid_preprocessing", "The preprocessing must be a preset's name or an object.")
+    return given
+
+
+def _threshold(given: Any) -> float:
+    if given is None or given == "":
+        return 0.0
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+        raise invalid_field("threshold", "must be a number from 0 to 1")
+    return float(given)
+
+
+def _text(body: Body, name: str) -> str | None:
+    value = body.fields.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | int | float):
+        raise invalid_field(name, "must be text")
+    return str(value)
+
+
+def _flag(body: Body, name: str) -> bool:
+    value = body.fields.get(name)
+    return value is True or (isinstance(value, str | int) and str(value).lower() in {"1", "true", "yes", "on"})
+
+
+def _validated(body: Body) -> schemas.ActivateRequest:
+    try:
+        return schemas.ActivateRequest.model_validate(body.fields)
+    except ValidationError as error:
+        raise ServiceError("validation_error", validation_detail(error)) from None
+
+
+def _created(published: Published) -> JSON:
+    version, report = published.version, published.report
+    key = version.key
+    current().model_id, current().model_version = key.id, key.version
+    return JSON(
+        {
+            "model": {"id": key.id, "name": version.name, "version": key.version, "path": version.public_path},
+            "info": signature(version.spec),
+            "live": report is not None,
+            "live_on": report.live_on if report else None,
+            "kind": "image" if version.spec.image else "features",
+            "preprocessing": _dump(version.spec.image),
+            "labels": len(version.spec.labels) if version.spec.labels else None,
+            "request_id": current().request_id,
+        },
+        status_code=201,
+    )
+
+
+def _entry(version: ModelVersion, routing: Routing) -> dict[str, Any]:
+    key = version.key
+    live = routing.live_key(key.id) == key
+    return {
+        "id": key.id,
+        "name": version.name,
+        "version": key.version,
+        "path": version.public_path,
+        "live": live,
+        "default": live and routing.default_id == key.id,
+        "kind": "image" if version.spec.image else "features",
+        "size_bytes": version.size_bytes,
+        "sha256": version.sha256,
+        "created_at": version.created_at.isoformat().replace("+00:00", "Z"),
+        "source": version.source,
+    }
+
+
+def _description(version: ModelVersion) -> dict[str, Any]:
+    spec = version.spec
+    return {
+        **signature(spec),
+        "labels": spec.labels,
+        "preprocessing": _dump(spec.image),
+        "output": _dump(spec.output),
+        "batch": spec.batch,
+        "batchable": spec.batchable,
+        "threshold": spec.threshold,
+        "opset": spec.opset,
+        "ir_version": spec.ir_version,
+        "actor": version.actor,
+        "metrics": version.metrics,
+        "files": version.files,
+    }
+
+
+def signature(spec: ModelSpec) -> dict[str, Any]:
+    """The inputs and outputs as callers know them."""
+    return {"inputs": [_tensor(item) for item in spec.inputs], "outputs": [_tensor(item) for item in spec.outputs]}
+
+
+def _tensor(item: TensorInfo) -> dict[str, Any]:
+    name = DTYPES.get(item.dtype, "unknown") if item.kind == "tensor" else item.kind
+    return {"name": item.name, "dtype": item.dtype, "dtype_name": name, "shape": item.shape}
+
+
+def _dump(value: BaseModel | None) -> dict[str, Any] | None:
+    return cast(dict[str, Any], value.model_dump(mode="json")) if value else None

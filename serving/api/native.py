@@ -1,0 +1,79 @@
+"""The native BentoML APIs: true schemas for BentoML's clients, one parser for every body form.
+
+The classes below are schemas for ``/schema.json`` and BentoML's clients.  A request becomes a ``Body`` (``read_body``),
+never an instance of them: a ``Path`` that arrives as text must not become a file of the server.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from _bentoml_sdk import IODescriptor
+from pydantic import Field
+
+from serving import schemas
+
+_ABSENT: Any = None
+
+
+def _optional(description: str) -> Any:
+    """A field that may be absent and has no null in its schema: BentoML 1.4 cannot express ``Path | None`` safely."""
+    return Field(default=_ABSENT, description=description, json_schema_extra={"default": None})
+
+
+class PredictInput(IODescriptor):
+    """One picture (URL, base64 or file), or features, and options."""
+
+    image_url: str = _optional("Address of a picture to fetch.")
+    image: str = _optional("The picture's bytes in base64.")
+    file: Path = _optional("A picture file.")
+    features: list[Any] = _optional("One vector, or a list of them.")
+    inputs: dict[str, Any] = _optional("Named inputs.")
+    model_id: str = _optional("name or name@version.")
+    top_k: int = _optional("How many predictions to list.")
+    threshold: float = _optional('Confidence below which class_label is "unknown".')
+
+
+class InferInput(IODescriptor):
+    """One picture or several, and options."""
+
+    image: Path = _optional("A picture file.")
+    file: Path = _optional("A picture file.")
+    image_url: str = _optional("Address of a picture to fetch.")
+    model_id: str = _optional("name or name@version.")
+    top_k: int = _optional("How many predictions to list.")
+    threshold: float = _optional('Confidence below which class_label is "unknown".')
+
+
+class UploadInput(IODescriptor):
+    """A model, its labels, and what to know about it."""
+
+    model: Path = Field(description="An ONNX file.")
+    labels: Path = _optional("JSON list, index map, or one label a line.")
+    name: str = _optional("The id; else the file's name.")
+    version: str = _optional("The version; else the next.")
+    preprocessing: str = _optional("A preset or a JSON object.")
+    threshold: float = _optional('Confidence below which class_label is "unknown".')
+
+
+class PredictOutput(schemas.Answer, IODescriptor):
+    """The answer for a picture, or for features; see ``schemas.ImageAnswer`` and ``schemas.FeaturesAnswer``."""
+
+    predicted_label: str = _optional("The best class.")
+    class_label: str = _optional('The same, or "unknown" under the threshold.')
+    confidence: float = _optional("Probability of the best class.")
+    predictions: list[schemas.LabelProbability] = _optional("The best classes, best first.")
+    probabilities: list[float] = _optional("All classes in label order.")
+    prediction: list[Any] = _optional("The first output of a features model.")
+    outputs: dict[str, Any] = _optional("Every output by name.")
+
+
+class InferOutput(PredictOutput):
+    """The answer of ``/infer``; ``results`` where several pictures came."""
+
+    results: list[schemas.InferResult] = _optional("One entry a picture, in order.")
+
+
+class UploadOutput(schemas.UploadAnswer, IODescriptor):
+    """The version that the upload made."""

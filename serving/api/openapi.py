@@ -1,0 +1,167 @@
+"""One OpenAPI document for every route, native and other, made from the route table and the schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from serving import schemas
+from serving.api.routes import Route, RouteTable
+from serving.errors import STATUS
+
+JsonObject = dict[str, Any]
+
+_FILE: JsonObject = {"type": "string", "format": "binary"}
+_PREPROCESSING: JsonObject = {
+    "type": "string",
+    "description": "A preset (imagenet, tf, zero-one, raw, caffe) or a JSON object.",
+    "examples": ["imagenet", '{"preset": "tf", "size": [224, 224]}'],
+}
+_PICTURE_OPTIONS: JsonObject = {
+    "model_id": {"type": "string", "examples": ["cifar10"]},
+    "top_k": {"type": "integer", "minimum": 1},
+    "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+}
+_UPLOAD_OPTIONS: JsonObject = {
+    "labels": {**_FILE, "description": "JSON list, index map, or one label a line."},
+    "preprocessing": _PREPROCESSING,
+    "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+}
+_ANSWERS: dict[tuple[str, str], tuple[int, tuple[type[BaseModel], ...]]] = {
+    ("POST", "/predict"): (200, (schemas.ImageAnswer, schemas.FeaturesAnswer)),
+    ("POST", "/infer"): (200, (schemas.InferAnswer, schemas.InferManyAnswer)),
+    ("POST", "/upload"): (201, (schemas.UploadAnswer,)),
+    ("POST", "/models/upload"): (201, (schemas.UploadAnswer,)),
+    ("GET", "/models"): (200, (schemas.ModelList,)),
+    ("GET", "/models/info"): (200, (schemas.ModelInfo,)),
+    ("POST", "/models/activate"): (200, (schemas.ActivateAnswer,)),
+    ("GET", "/health"): (200, (schemas.Health,)),
+}
+_QUERIES: dict[str, list[JsonObject]] = {
+    "/models/info": [
+        {"name": "id", "in": "query", "required": True, "schema": {"type": "string"}},
+        {"name": "version", "in": "query", "required": False, "schema": {"type": "string"}},
+    ]
+}
+_ERRORS: dict[str, tuple[int, ...]] = {
+    "quick": (401, 403, 404, 405, 422, 429, 503),
+    "prediction": (400, 401, 403, 404, 413, 415, 422, 429, 503, 504),
+    "upload": (400, 401, 403, 409, 413, 415, 422, 429, 503, 504),
+}
+
+
+def openapi_document(table: RouteTable, version: str) -> JsonObject:
+    """The document for ``table``; ``version`` is Lens's own."""
+    models = sorted({model for _, each in _ANSWERS.values() for model in each} | _REQUESTS, key=lambda m: m.__name__)
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    paths: JsonObject = {}
+    for route in table.routes:
+        if not route.path.endswith("/*"):
+            paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Lens", "version": version, "description": "A picture in, a label out; a model in, live."},
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+_REQUESTS: set[type[BaseModel]] = {schemas.PredictRequest, schemas.ActivateRequest, schemas.ErrorBody}
+
+
+def _operation(route: Route) -> JsonObject:
+    status, answers = _ANSWERS.get((route.method, route.path), (200, ()))
+    operation: JsonObject = {
+        "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('.', '_')}",
+        "summary": route.summary,
+        "responses": {str(status): _response(answers), **_error_responses(route)},
+    }
+    body = _BODIES.get(route.path) if route.method == "POST" else None
+    if body:
+        operation["requestBody"] = {"required": True, "content": body}
+    if route.path in _QUERIES:
+        operation["parameters"] = _QUERIES[route.path]
+    if route.scope != "public":
+        operation["security"] = [{}, {"key": []}]
+    return operation
+
+
+def _response(answers: tuple[type[BaseModel], ...]) -> JsonObject:
+    if not answers:
+        return {"description": "As the summary says."}
+    references = [_reference(model) for model in answers]
+    schema = references[0] if len(references) == 1 else {"oneOf": references}
+    return {"description": answers[0].__doc__ or "", "content": {"application/json": {"schema": schema}}}
+
+
+def _error_responses(route: Route) -> JsonObject:
+    content = {"application/json": {"schema": _reference(schemas.ErrorBody)}}
+    return {
+        str(status): {
+            "description": ", ".join(sorted(code for code, each in STATUS.items() if each == status)),
+            "content": content,
+        }
+        for status in _ERRORS[route.kind]
+    }
+
+
+def _reference(model: type[BaseModel]) -> JsonObject:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _form(properties: JsonObject, *required: str) -> JsonObject:
+    return {"schema": {"type": "object", "properties": properties, "required": list(required)}}
+
+
+_PICTURE_BODIES: JsonObject = {
+    "application/json": {
+        "schema": _reference(schemas.PredictRequest),
+        "examples": {
+            "url": {"value": {"image_url": "https://example.org/cat.jpg"}},
+            "features": {"value": {"model_id": "iris", "features": [5.1, 3.5, 1.4, 0.2]}},
+        },
+    },
+    "multipart/form-data": _form({"file": _FILE, "image": _FILE, **_PICTURE_OPTIONS}),
+    "image/*": {"schema": _FILE},
+}
+_BODIES: dict[str, JsonObject] = {
+    "/predict": _PICTURE_BODIES,
+    "/infer": {
+        **_PICTURE_BODIES,
+        "multipart/form-data": _form({"image": {"type": "array", "items": _FILE}, "file": _FILE, **_PICTURE_OPTIONS}),
+    },
+    "/upload": {
+        "multipart/form-data": _form(
+            {"model": _FILE, "name": {"type": "string"}, "version": {"type": "string"}, **_UPLOAD_OPTIONS}, "model"
+        )
+    },
+    "/models/upload": {
+        "multipart/form-data": _form(
+            {
+                "file": _FILE,
+                "id": {"type": "string"},
+                "name": {"type": "string"},
+                "version": {"type": "string"},
+                "activate": {"type": "boolean"},
+                **_UPLOAD_OPTIONS,
+            },
+            "file",
+            "id",
+            "name",
+            "version",
+        )
+    },
+    "/models/activate": {
+        "application/json": {
+            "schema": _reference(schemas.ActivateRequest),
+            "example": {"id": "iris", "version": "v1"},
+        }
+    },
+}

@@ -1,0 +1,60 @@
+"""The routes of Lens, wired to their handlers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serving.api.factory import NativeHandlers
+from serving.api.health import HealthAPI
+from serving.api.models import ModelsAPI
+from serving.api.openapi import openapi_document
+from serving.api.pages import Pages
+from serving.api.responses import JSON
+from serving.api.routes import Route, RouteTable
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Who answers what."""
+
+    native: NativeHandlers
+    models: ModelsAPI
+    health: HealthAPI
+    pages: Pages
+
+
+def route_table(handlers: Handlers, version: str) -> RouteTable:
+    """Every route; the OpenAPI document is made from the table itself."""
+    native, models, health, pages = handlers.native, handlers.models, handlers.health, handlers.pages
+
+    async def openapi(_request: Request) -> Response:
+        return JSON(document)
+
+    table = RouteTable(
+        [
+            Route(
+                "POST", "/predict", native["/predict"], "predict", "prediction", "Classify a picture or run features."
+            ),
+            Route("POST", "/infer", native["/infer"], "predict", "prediction", "Classify one picture or several."),
+            Route("POST", "/upload", native["/upload"], "manage", "upload", "Bring a model in: live and the default."),
+            Route("POST", "/models/upload", models.register, "manage", "upload", "Register a model beside the others."),
+            Route("GET", "/models", models.list, "predict", summary="Every version of every model."),
+            Route("GET", "/models/info", models.info, "predict", summary="All that is known about one version."),
+            Route("POST", "/models/activate", models.activate, "manage", "upload", "Make a version live everywhere."),
+            Route("GET", "/health", health.health, summary="Whether the service can predict, at length."),
+            Route("GET", "/livez", health.livez, summary="The process answers."),
+            Route("GET", "/readyz", health.readyz, summary="A model has just proved itself."),
+            Route("GET", "/metrics", health.metrics, summary="Prometheus metrics of all workers."),
+            Route("GET", "/", pages.index, summary="The web page."),
+            Route("GET", "/static/*", pages.static, summary="Files of the web page."),
+            Route("GET", "/docs", pages.docs, summary="This document, to read and try."),
+            Route("GET", "/docs/*", pages.docs_file, summary="Files of the documentation page."),
+            Route("GET", "/openapi.json", openapi, summary="The OpenAPI document."),
+            Route("GET", "/schema.json", native["/schema.json"], summary="The native APIs, for BentoML's clients."),
+        ]
+    )
+    document = openapi_document(table, version)
+    return table

@@ -1,0 +1,260 @@
+"""The composition root: the one module that knows every concrete class."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from bentoml._internal.context import server_context
+from pydantic import SecretStr, ValidationError
+from starlette.types import ASGIApp
+
+from runners.runner import OnnxRunner, Runner
+from serving.api.accept import install_fair_accept
+from serving.api.cors import Cors
+from serving.api.drain import Drain
+from serving.api.edge import Edge, Limits
+from serving.api.factory import NativeHandlers
+from serving.api.guard import Guard
+from serving.api.health import HealthAPI
+from serving.api.models import ModelsAPI
+from serving.api.pages import Pages, swagger_folder
+from serving.api.predictions import PredictionAPI
+from serving.api.routes import RouteTable
+from serving.api.table import Handlers, route_table
+from serving.errors import ServiceError
+from serving.inputs.url_fetch import UrlFetcher
+from serving.models import ServingModels
+from serving.observability.logging import configure_logging
+from serving.observability.metrics import Metrics
+from serving.prediction_cache import PredictionCache
+from serving.predictor import Defaults, Predictor
+from serving.publisher import Publisher
+from serving.registry.activation import Activation
+from serving.registry.database import DatabaseError
+from serving.registry.follower import Follower
+from serving.registry.registry import Registry
+from serving.registry.sandbox import Sandbox
+from serving.runtime import runtime_facts
+from serving.security.api_keys import KeyRing
+from serving.security.rate_limit import RateLimiter
+from serving.seeding import Seed, SeedError, check_seed, seed
+from serving.settings import Settings, load_settings
+
+VERSION = "0.1.0"
+MIB = 2**20
+log: Any = structlog.get_logger("lens")
+
+
+def checked_settings() -> Settings:
+    """The settings, or the end of the process with a message that says which one is wrong and why."""
+    try:
+        settings = load_settings()
+        check_seed(settings.model_path, settings.labels_path)
+        KeyRing.from_text(_secret(settings.api_keys), settings.api_keys_file)
+    except ValidationError as error:
+        problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())
+        sys.exit(f"Lens cannot start. {problems}")
+    except (SeedError, ValueError, OSError) as error:
+        sys.exit(f"Lens cannot start. {error}")
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one worker is made of, once it has started."""
+
+    registry: Registry
+    runner: OnnxRunner
+    follower: Follower
+    activation: Activation
+    cache: PredictionCache
+    fetcher: UrlFetcher
+    decoders: ThreadPoolExecutor
+    predictions: PredictionAPI
+    models: ModelsAPI
+    health: HealthAPI
+
+
+class Application:
+    """One worker of Lens: its edge at once, its parts from ``start`` to ``stop``."""
+
+    def __init__(self, settings: Settings) -> None:
+        configure_logging(settings.log_level)
+        self._settings = settings
+        self._metrics = Metrics()
+        self._drain = Drain(settings.drain_s)
+        self._parts: Parts | None = None
+        self._gauges: asyncio.Task[None] | None = None
+
+    @property
+    def predictions(self) -> PredictionAPI:
+        """The prediction endpoints."""
+        return self._started().predictions
+
+    @property
+    def models(self) -> ModelsAPI:
+        """The model endpoints."""
+        return self._started().models
+
+    def edge(self, lifespan: ASGIApp, native: NativeHandlers) -> ASGIApp:
+        """The ASGI application: our edge before the framework's lifespan."""
+        settings = self._settings
+
+        def table() -> RouteTable:
+            parts = self._started()
+            return route_table(Handlers(native, parts.models, parts.health, Pages(swagger_folder())), VERSION)
+
+        return Edge(
+            lifespan,
+            table,
+            guard=_guard(settings),
+            cors=Cors(settings.cors_origins),
+            limits=_limits(settings),
+            metrics=self._metrics,
+            drain=self._drain,
+        )
+
+    async def start(self) -> None:
+        """Open the registry, seed it, load what is live, then take over accepting and signals."""
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        try:
+            self._parts = await asyncio.to_thread(_assemble, settings, self._metrics)
+        except (SeedError, DatabaseError) as error:
+            _end_server(str(error))
+            raise
+        accept = install_fair_accept(loop, settings.home / "run")
+        self._drain.install(loop, accept.step_back)
+        self._gauges = loop.create_task(_keep_gauges(self._parts.runner, self._metrics))
+        log.info("ready", workers=settings.workers, pid=os.getpid())
+
+    async def stop(self) -> None:
+        """Close what ``start`` opened, in the opposite order."""
+        if self._parts is None:
+            return
+        parts, self._parts = self._parts, None
+        if self._gauges is not None:
+            self._gauges.cancel()
+        await parts.fetcher.close()
+        await asyncio.to_thread(_close, parts)
+
+    def _started(self) -> Parts:
+        if self._parts is None:
+            raise ServiceError("not_ready", "The worker has not started yet.")
+        return self._parts
+
+
+def _assemble(settings: Settings, metrics: Metrics) -> Parts:
+    registry = Registry.open(settings.home, _secret(settings.database_url))
+    sandbox = Sandbox(settings.proof_s, settings.proof_memory_mb)
+    with registry.starting():
+        _sweep(registry)
+        seed(registry, sandbox, _wanted_seed(settings))
+    runner = OnnxRunner(
+        threads=settings.threads,
+        providers=settings.providers,
+        max_batch=settings.max_batch,
+        max_queue=settings.max_queue,
+        on_batch=lambda _key, rows, _seconds: metrics.batch_ran(rows),
+    )
+    follower = Follower(registry, runner, max_extra=settings.max_loaded)
+    follower.start()
+    cache = PredictionCache(
+        settings.home / "cache",
+        max_bytes=int(settings.cache_mb * MIB),
+        ttl=settings.cache_ttl_s,
+        url_ttl=settings.fetch_ttl_s,
+    )
+    fetcher = UrlFetcher(
+        allow=settings.fetch_allow, max_bytes=int(settings.max_body_mb * MIB), timeout=settings.fetch_timeout_s
+    )
+    decoders = ThreadPoolExecutor(2, thread_name_prefix="lens-decode")
+    defaults = Defaults(
+        top_k=settings.top_k,
+        threshold=settings.threshold or 0.0,
+        max_pixels=int(settings.max_megapixels * 1_000_000),
+        max_waiting=settings.max_queue,
+    )
+    predictor = Predictor(ServingModels(registry, follower, runner), cache, decoders, metrics, defaults)
+    activation = Activation(registry)
+    publisher = Publisher(sandbox, registry, activation)
+    return Parts(
+        registry=registry,
+        runner=runner,
+        follower=follower,
+        activation=activation,
+        cache=cache,
+        fetcher=fetcher,
+        decoders=decoders,
+        predictions=PredictionAPI(predictor, fetcher, cache),
+        models=ModelsAPI(publisher, registry, activation, settings.home / "staging" / "uploads"),
+        health=HealthAPI(registry, lambda: _prove(registry, follower, runner), metrics.render, runtime_facts),
+    )
+
+
+async def _keep_gauges(runner: OnnxRunner, metrics: Metrics) -> None:
+    """Gauges are shared through files, which only this process may write: it does so every second."""
+    while True:
+        metrics.gauge_now(models_loaded=len(runner.keys()), queue_depth=runner.queue_depth())
+        await asyncio.sleep(1)
+
+
+async def _prove(registry: Registry, follower: Follower, runner: Runner) -> None:
+    """Run the default model's warm-up tensors through its real queue."""
+    key = registry.resolve(None)
+    await follower.ensure(key)
+    await asyncio.to_thread(runner.prove, str(key))
+
+
+def _sweep(registry: Registry) -> None:
+    report = registry.sweep()
+    for name in report.removed:
+        log.warning("removed what an interrupted write left behind", entry=name)
+    for key, reason in report.damaged.items():
+        log.error("a version is damaged", model_id=key.id, model_version=key.version, reason=reason)
+
+
+def _wanted_seed(settings: Settings) -> Seed | None:
+    return Seed(settings.model_path, settings.labels_path) if settings.model_path else None
+
+
+def _close(parts: Parts) -> None:
+    parts.activation.close()
+    parts.follower.close()
+    parts.runner.close()
+    parts.decoders.shutdown(cancel_futures=True)
+    parts.cache.close()
+    parts.registry.close()
+
+
+def _guard(settings: Settings) -> Guard:
+    keys = KeyRing.from_text(_secret(settings.api_keys), settings.api_keys_file)
+    # Each worker sees its share of a caller's requests: connections are spread evenly over them.
+    limiter = RateLimiter(settings.rate_limit / settings.workers) if settings.rate_limit else None
+    return Guard(keys, limiter, require_key=settings.require_key, origins=settings.cors_origins)
+
+
+def _limits(settings: Settings) -> Limits:
+    body, upload = int(settings.max_body_mb * MIB), int(settings.max_upload_mb * MIB)
+    return Limits(
+        body={"quick": MIB, "prediction": body, "upload": upload},
+        seconds={"quick": settings.deadline_s, "prediction": settings.deadline_s, "upload": settings.upload_deadline_s},
+    )
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None else None
+
+
+def _end_server(reason: str) -> None:
+    """Say why, and end the framework's parent process: it would start this worker again and again."""
+    sys.stderr.write(f"Lens cannot start. {reason}\n")
+    if server_context.worker_index is not None:
+        os.kill(os.getppid(), signal.SIGTERM)

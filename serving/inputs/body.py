@@ -1,0 +1,125 @@
+"""One HTTP body, in any of the forms that clients send, as fields and files.
+
+JSON, multipart, urlencoded (BentoML's client sends it with JSON-encoded fields) and a raw ``image/*`` body all become
+the same ``Body``.  A JSON string in a file's place is never taken as a path.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from serving.errors import ServiceError
+
+JSON_FORM, MULTIPART, URLENCODED = "application/json", "multipart/form-data", "application/x-www-form-urlencoded"
+MAX_FILES, MAX_FIELDS, MAX_FIELD_BYTES = 64, 64, 16 * 1024 * 1024
+
+_TEXT_FIELDS = frozenset(
+    {"image_url", "image", "model_id", "id", "name", "version", "labels", "preprocessing", "sticky_key"}
+)
+"""Form fields that are text: taken literally unless they are a JSON string or null."""
+
+
+@dataclass(slots=True)
+class Body:
+    """The fields of a body by name, and its files by field name, each in the order sent."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, list[UploadFile]] = field(default_factory=dict)
+
+    def file(self, *names: str) -> UploadFile | None:
+        """The first file under any of ``names``."""
+        found = self.all_files(*names)
+        return found[0] if found else None
+
+    def all_files(self, *names: str) -> list[UploadFile]:
+        """Every file under any of ``names``, in the order sent."""
+        return [item for name in names for item in self.files.get(name, ())]
+
+
+async def read_body(request: Request) -> Body:
+    """Read the body of ``request`` by its Content-Type.
+
+    Raises:
+        ServiceError: ``invalid_json``, ``invalid_multipart`` (400) or ``unsupported_media_type`` (415).
+    """
+    media_type = request.headers.get("content-type", JSON_FORM).split(";", 1)[0].strip().lower()
+    if media_type == JSON_FORM:
+        return Body(_json_object(await request.body()))
+    if media_type == MULTIPART:
+        return _form_body(await _multipart(request))
+    if media_type == URLENCODED:
+        return await _urlencoded(request)
+    if media_type.startswith("image/"):
+        return Body(files={"image": [_raw_file(await request.body(), media_type)]})
+    raise ServiceError(
+        "unsupported_media_type",
+        f"No body form has the Content-Type {media_type[:80]!r}: send JSON, multipart/form-data or a raw image/* body.",
+    )
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    if not data.strip():
+        return {}
+    try:
+        value = orjson.loads(data)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise ServiceError("invalid_json", f"The body is not valid JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise ServiceError("invalid_json", "The body must be a JSON object.")
+    return value
+
+
+async def _multipart(request: Request) -> FormData:
+    try:
+        return await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+    except (MultiPartException, KeyError, ValueError, UnicodeDecodeError) as error:
+        reason = getattr(error, "message", None) or "it has no valid boundary or a part is malformed"
+        raise ServiceError("invalid_multipart", f"The multipart body cannot be read: {reason}.") from None
+    except Exception as error:
+        # Starlette wraps the parser's error into an HTTPException where an app is in the scope.
+        detail = getattr(error, "detail", None)
+        if getattr(error, "status_code", None) != 400:
+            raise
+        raise ServiceError("invalid_multipart", f"The multipart body cannot be read: {detail}.") from None
+
+
+async def _urlencoded(request: Request) -> Body:
+    data = await request.body()
+    if data.lstrip().startswith(b"{"):  # `curl -d '{...}'` without a header says urlencoded and means JSON
+        return Body(_json_object(data))
+    try:
+        return _form_body(await request.form(max_fields=MAX_FIELDS))
+    except (ValueError, UnicodeDecodeError):
+        raise ServiceError("bad_request", "The urlencoded body cannot be read.") from None
+
+
+def _form_body(form: FormData) -> Body:
+    body = Body()
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            body.files.setdefault(name, []).append(value)
+        else:
+            body.fields[name] = _field_value(name, value)
+    return body
+
+
+def _field_value(name: str, text: str) -> Any:
+    """A form field's value: BentoML's clients JSON-encode each, browsers and curl send plain text."""
+    if name in _TEXT_FIELDS and not (text == "null" or (text[:1] == '"' and text[-1:] == '"')):
+        return text
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _raw_file(data: bytes, media_type: str) -> UploadFile:
+    headers = Headers({"content-type": media_type})
+    return UploadFile(io.BytesIO(data), size=len(data), filename="body", headers=headers)

@@ -1,0 +1,167 @@
+"""Every metric as a row, and one verb for each thing that happens.
+
+Values live in files that all workers of one server share (prometheus_client's multiprocess mode), so any worker can
+answer ``/metrics`` for all.  Label values come from closed sets: route templates, methods, statuses, and the ids of
+registered models; nothing that a caller makes up becomes a series.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+MODEL_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 100)
+METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
+_SERVICE = ("runner_name", "service_name", "service_version")
+
+
+class Metrics:
+    """All metrics of one worker; ``service`` is the framework's (runner_name, service_name, service_version)."""
+
+    def __init__(self, service: tuple[str, str, str] = ("Lens", "Lens", "not available")) -> None:
+        own = CollectorRegistry()  # of this object alone: a second one in the same process does not collide
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=own)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=buckets, registry=own)
+
+        def gauge(name: str, text: str, mode: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, multiprocess_mode=mode, registry=own)  # type: ignore[arg-type]
+
+        self.registry = own
+        self._service = service
+        self.http_requests = counter("http_requests_total", "Requests answered.", "method", "endpoint", "status")
+        self.http_seconds = histogram(
+            "http_request_duration_seconds", "Time from first byte to answer.", HTTP_BUCKETS, "method", "endpoint"
+        )
+        self.framework_requests = counter(
+            "bentoml_service_request_total", "Requests answered.", "endpoint", "http_response_code", *_SERVICE
+        )
+        self.framework_seconds = histogram(
+            "bentoml_service_request_duration_seconds",
+            "Time from the first byte to the answer.",
+            HTTP_BUCKETS,
+            "endpoint",
+            "http_response_code",
+            *_SERVICE,
+        )
+        self.in_progress = gauge(
+            "bentoml_service_request_in_progress", "Requests being served.", "livesum", "endpoint", *_SERVICE
+        )
+        self.last_request = gauge(
+            "bentoml_service_last_request_timestamp_seconds", "When the last request came.", "max", *_SERVICE
+        )
+        self.batch_sizes = histogram(
+            "bentoml_service_adaptive_batch_size",
+            "Rows run at once.",
+            BATCH_BUCKETS,
+            "method_name",
+            "worker_index",
+            *_SERVICE,
+        )
+        self.predictions = counter(
+            "model_predictions_total", "Predictions by outcome.", "model_id", "version", "status"
+        )
+        self.inference_seconds = histogram(
+            "model_inference_duration_seconds", "Time inside the model.", MODEL_BUCKETS, "model_id", "version"
+        )
+        self.models_loaded = gauge("models_loaded", "Versions loaded and ready, in each worker alike.", "livemax")
+        self.queue_depth = gauge("lens_queue_depth", "Items waiting for a model.", "livesum")
+        self.cache_lookups = counter("lens_cache_lookups_total", "Prediction cache look-ups.", "result")
+        self._children: dict[tuple[str, str, int], tuple[Callable[[float], None], ...]] = {}
+
+    def request_started(self, endpoint: str) -> None:
+        """A request to the route ``endpoint`` (a template) began."""
+        self._in_progress(endpoint).inc()
+
+    def request_finished(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """It was answered with ``status`` after ``seconds``."""
+        key = (method if method in METHODS else "OTHER", endpoint, status)
+        observers = self._children.get(key)
+        if observers is None:
+            observers = self._children[key] = self._observers(*key)
+        for observe in observers:
+            observe(seconds)
+        self._in_progress(endpoint).dec()
+        self._last().set(time.time())
+
+    def _observers(self, method: str, endpoint: str, status: int) -> tuple[Callable[[float], None], ...]:
+        requests = self.http_requests.labels(method, endpoint, str(status))
+        framework = self.framework_requests.labels(endpoint, str(status), *self._service)
+        return (
+            lambda _seconds: requests.inc(),
+            lambda _seconds: framework.inc(),
+            self.http_seconds.labels(method, endpoint).observe,
+            self.framework_seconds.labels(endpoint, str(status), *self._service).observe,
+        )
+
+    @lru_cache(maxsize=256)  # noqa: B019 - one Metrics object lives as long as its process
+    def _in_progress(self, endpoint: str) -> Gauge:
+        return self.in_progress.labels(endpoint, *self._service)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - as above
+    def _last(self) -> Gauge:
+        return self.last_request.labels(*self._service)
+
+    def predicted(self, model_id: str, version: str, *, ok: bool, seconds: float | None = None) -> None:
+        """One prediction ended; ``seconds`` is the time inside the model, None where it did not run."""
+        self._outcome(model_id, version, "success" if ok else "error").inc()
+        if seconds is not None:
+            self._inference(model_id, version).observe(seconds)
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - as above
+    def _outcome(self, model_id: str, version: str, status: str) -> Counter:
+        return self.predictions.labels(model_id, version, status)
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - as above
+    def _inference(self, model_id: str, version: str) -> Histogram:
+        return self.inference_seconds.labels(model_id, version)
+
+    def batch_ran(self, rows: int) -> None:
+        """The model ran ``rows`` rows at once."""
+        self._batch().observe(rows)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - as above
+    def _batch(self) -> Histogram:
+        return self.batch_sizes.labels("predict", "0", *self._service)
+
+    def gauge_now(self, *, models_loaded: int, queue_depth: int) -> None:
+        """What this worker holds at the moment."""
+        self.models_loaded.set(models_loaded)
+        self.queue_depth.set(queue_depth)
+
+    def cache_looked_up(self, *, hit: bool) -> None:
+        """The prediction cache was asked."""
+        self._lookup("hit" if hit else "miss").inc()
+
+    @lru_cache(maxsize=2)  # noqa: B019 - as above
+    def _lookup(self, result: str) -> Counter:
+        return self.cache_lookups.labels(result)
+
+    def render(self) -> bytes:
+        """The text exposition for all workers; files of dead workers stop counting as live first."""
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if not folder:
+            return generate_latest(self.registry)
+        _bury_the_dead(Path(folder))
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+def _bury_the_dead(folder: Path) -> None:
+    """A killed worker cannot remove its live gauges, and nobody else does: its requests would stay in progress."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = path.stem.rsplit("_", 1)[-1]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]

@@ -1,0 +1,51 @@
+"""What is known about the request being served; the log line and the metrics are written from it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+_CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Facts about one request, filled in as they become known.
+
+    ``deadline`` is a ``time.monotonic()`` value; ``model_id`` and ``model_version`` are what answered;
+    ``error`` is the error code of a failure; ``actor`` is who called: "local", "anonymous" or a key's fingerprint.
+    """
+
+    request_id: str
+    route: str = "unmatched"
+    actor: str = "anonymous"
+    deadline: float = float("inf")
+    model_id: str | None = None
+    model_version: str | None = None
+    cached: bool | None = None
+    error: str | None = None
+
+
+_current: ContextVar[RequestContext] = ContextVar("request")
+
+
+def begin(request_id: str) -> RequestContext:
+    """Make a fresh context current for this task and return it."""
+    context = RequestContext(request_id)
+    _current.set(context)
+    return context
+
+
+def current() -> RequestContext:
+    """The context of the request being served; a throw-away one outside any request."""
+    context = _current.get(None)
+    return context if context is not None else RequestContext(request_id=str(uuid.uuid4()))
+
+
+def request_id_from(header: str | None) -> str:
+    """The caller's id where it is 8 to 128 of ``[A-Za-z0-9._-]``, else a fresh UUID."""
+    if header is not None and _CALLERS_ID.fullmatch(header):
+        return header
+    return str(uuid.uuid4())

@@ -1,0 +1,242 @@
+"""The use case: a picture or features in, an answer out.
+
+Everything that can be wrong about one caller's input is decided before the model's queue; everything after it is about
+the model.  The class is written against ports, so that it reads like the contract.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from preprocessing.decode import decode_image
+from preprocessing.digest import answer_key
+from preprocessing.features import FeatureBatch, feature_batch, first_output, named_batch, plain
+from preprocessing.postprocess import class_probabilities, rank
+from preprocessing.spec import ModelSpec
+from preprocessing.transforms import to_tensor
+from runners.errors import Overloaded
+from runners.runner import Run
+from serving.errors import ServiceError
+from serving.observability.request_context import RequestContext
+from serving.registry.records import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may say beside the input; None leaves it to the model and the settings."""
+
+    model_id: str | None = None
+    top_k: int | None = None
+    threshold: float | None = None
+
+
+class Picture(Protocol):
+    """One picture, however it came."""
+
+    async def digest(self) -> str:
+        """SHA-256 of its bytes; known without a fetch where a URL was seen lately."""
+
+    async def read(self) -> bytes:
+        """Its bytes."""
+
+
+class Models(Protocol):
+    """Which version answers, loaded and ready to run on this worker."""
+
+    async def open(self, reference: str | None) -> ModelVersion:
+        """The version that ``reference`` (None: the default) names now; loads it where it is not."""
+
+    async def run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
+        """Run ``rows`` rows through it before ``deadline`` (``time.monotonic()``)."""
+
+
+class Answers(Protocol):
+    """The prediction cache."""
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """What was put under ``key``, while it is fresh."""
+
+    def put(self, key: str, value: dict[str, Any]) -> None:
+        """Keep ``value`` for all workers."""
+
+    async def compute_once(self, key: str, factory: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        """The value for ``key``; callers that ask for it together wait for one computation."""
+
+
+class Observer(Protocol):
+    """Who counts predictions."""
+
+    def predicted(self, model_id: str, version: str, *, ok: bool, seconds: float | None = None) -> None:
+        """One prediction ended."""
+
+    def cache_looked_up(self, *, hit: bool) -> None:
+        """The cache was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Settings that shape answers: ``top_k``, ``threshold``, and the pixels that are decoded at most."""
+
+    top_k: int = 3
+    threshold: float = 0.0
+    max_pixels: int = 50_000_000
+    max_waiting: int = 256
+
+
+class Predictor:
+    """Classifies pictures and runs features, on whatever version the models' port opens."""
+
+    def __init__(
+        self, models: Models, answers: Answers, decoders: Executor, observer: Observer, defaults: Defaults
+    ) -> None:
+        self._models = models
+        self._answers = answers
+        self._decoders = decoders
+        self._observer = observer
+        self._defaults = defaults
+        self._decoding = 0
+
+    async def classify(self, picture: Picture, options: Options, context: RequestContext) -> dict[str, Any]:
+        """The answer for one picture, as ``schemas.ImageAnswer`` describes it.
+
+        Raises:
+            ServiceError, InputError, RunnerError: see ``serving.errors``.
+        """
+        started = time.perf_counter()
+        version = await self._open(options, context)
+        if version.spec.image is None:
+            raise ServiceError("wrong_input_kind", f"The model {version.key.id!r} takes features, not pictures.")
+        key = self._answer_key(await picture.digest(), version, options)
+        result = self._answers.get(key)
+        hit = result is not None
+        self._observer.cache_looked_up(hit=hit)
+        if result is None:
+            result = await self._answers.compute_once(
+                key, lambda: self._classify_now(picture, version, options, context.deadline)
+            )
+        context.cached = hit
+        inference_ms = 0.0 if hit else result["inference_time_ms"]
+        return {**result, **_envelope(version, context, started), "inference_time_ms": inference_ms, "cached": hit}
+
+    async def run(
+        self,
+        features: Any,
+        inputs: Mapping[str, Any] | None,
+        options: Options,
+        context: RequestContext,
+    ) -> dict[str, Any]:
+        """The answer for features or named inputs, as ``schemas.FeaturesAnswer`` describes it.
+
+        Raises:
+            ServiceError, InputError, RunnerError: see ``serving.errors``.
+        """
+        started = time.perf_counter()
+        version = await self._open(options, context)
+        spec = version.spec
+        batch = feature_batch(features, spec) if inputs is None else named_batch(inputs, spec)
+        run = await self._run(version, batch.arrays, batch.rows, context.deadline)
+        context.cached = False
+        return {
+            **_outputs(run, spec, batch),
+            **_envelope(version, context, started),
+            "inference_time_ms": _milliseconds(run.seconds),
+            "cached": False,
+        }
+
+    async def _open(self, options: Options, context: RequestContext) -> ModelVersion:
+        version = await self._models.open(options.model_id)
+        context.model_id, context.model_version = version.key.id, version.key.version
+        return version
+
+    def _answer_key(self, digest: str, version: ModelVersion, options: Options) -> str:
+        asked = {"top_k": self._top_k(options), "threshold": self._threshold(options, version.spec)}
+        return answer_key(digest, version.sha256, version.spec.fingerprint, asked)
+
+    async def _classify_now(
+        self, picture: Picture, version: ModelVersion, options: Options, deadline: float
+    ) -> dict[str, Any]:
+        spec = version.spec
+        assert spec.output is not None
+        tensor = await self._decode(await picture.read(), spec)
+        run = await self._run(version, tensor, 1, deadline)
+        scores = class_probabilities(run.outputs[spec.output.name], spec.output)
+        ranked = rank(scores[0], spec.labels, top_k=self._top_k(options), threshold=self._threshold(options, spec))
+        return {
+            "predicted_label": ranked.predicted_label,
+            "class_label": ranked.class_label,
+            "confidence": ranked.confidence,
+            "predictions": [{"label": label, "probability": p} for label, p in ranked.predictions],
+            "probabilities": ranked.probabilities,
+            "inference_time_ms": _milliseconds(run.seconds),
+        }
+
+    async def _decode(self, data: bytes, spec: ModelSpec) -> dict[str, np.ndarray]:
+        """Decode off the event loop; a crowd before the decoders is turned away like one before the model."""
+        if self._decoding >= self._defaults.max_waiting:
+            raise Overloaded("Too many pictures are waiting to be decoded.")
+        self._decoding += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._decoders, image_inputs, data, spec, self._defaults.max_pixels)
+        finally:
+            self._decoding -= 1
+
+    async def _run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
+        key = version.key
+        try:
+            run = await self._models.run(version, inputs, rows, deadline)
+        except Exception:
+            self._observer.predicted(key.id, key.version, ok=False)
+            raise
+        self._observer.predicted(key.id, key.version, ok=True, seconds=run.seconds)
+        return run
+
+    def _top_k(self, options: Options) -> int:
+        return options.top_k or self._defaults.top_k
+
+    def _threshold(self, options: Options, spec: ModelSpec) -> float:
+        if options.threshold is not None:
+            return options.threshold
+        return spec.threshold or self._defaults.threshold
+
+
+def image_inputs(data: bytes, spec: ModelSpec, max_pixels: int) -> dict[str, np.ndarray]:
+    """The named input tensors, batch axis included, for one encoded picture."""
+    assert spec.image is not None
+    height, width = spec.image.size
+    draft = (width, height) if spec.image.draft else None
+    tensor = to_tensor(decode_image(data, max_pixels=max_pixels, draft=draft), spec.image)
+    return {spec.image.name: tensor if spec.batch == "none" else tensor[np.newaxis]}
+
+
+def _outputs(run: Run, spec: ModelSpec, batch: FeatureBatch) -> dict[str, Any]:
+    outputs, non_finite = plain(run.outputs)
+    answer = {"prediction": first_output(outputs, spec, batch.single), "outputs": outputs}
+    return {**answer, "non_finite": True} if non_finite else answer
+
+
+def _envelope(version: ModelVersion, context: RequestContext, started: float) -> dict[str, Any]:
+    return {
+        "request_id": context.request_id,
+        "model_id": version.key.id,
+        "model_version": version.key.version,
+        "latency_ms": _milliseconds(time.perf_counter() - started),
+        "timestamp": timestamp(),
+    }
+
+
+def timestamp() -> str:
+    """Now, RFC 3339 in UTC with a Z."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,0 +1,129 @@
+"""Making a version live on every worker of the host, or on none."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from serving.errors import ServiceError
+from serving.registry.proposals import Proposal, ProposalBoard
+from serving.registry.records import LiveReport, ModelKey
+from serving.registry.registry import Registry
+from serving.registry.workers import Standing, standings
+
+TIMEOUT_S = 60.0
+POLL_S = 0.005
+WAITING = 16
+"""Changes that may wait at a time in one process; each holds a thread."""
+
+T = TypeVar("T")
+
+
+class Activation:
+    """Changes what is live in two phases: first every worker loads it, then one commit lets it answer.
+
+    Each worker's follower, a thread of its own, loads what is proposed and says so; so it does not matter in which
+    worker the activating request runs.  Several activations take turns.
+    """
+
+    def __init__(self, registry: Registry, *, timeout: float = TIMEOUT_S) -> None:
+        self._registry = registry
+        self._board = ProposalBoard(registry.home)
+        self._timeout = timeout
+        self._closing = threading.Event()
+        # Not the event loop's own threads: those who wait here would leave none for the requests.
+        self._threads = ThreadPoolExecutor(WAITING, thread_name_prefix="lens-activation")
+
+    async def activate(self, key: ModelKey, *, default: bool, actor: str) -> LiveReport:
+        """Make ``key`` live for its id, and its id the default where ``default`` is set; see ``activate_blocking``.
+
+        A caller that is cancelled only stops waiting: the activation goes on to its end.
+        """
+        return await self._off_loop(lambda: self.activate_blocking(key, default=default, actor=actor))
+
+    async def delete(self, key: ModelKey) -> LiveReport:
+        """Remove a version that is not live, and return when every living worker has forgotten it.
+
+        Raises:
+            ServiceError: ``model_not_found``, or ``conflict`` where it is live.
+        """
+        return await self._off_loop(lambda: self._delete(key))
+
+    def activate_blocking(self, key: ModelKey, *, default: bool, actor: str) -> LiveReport:
+        """Return once every living worker has ``key`` loaded and serves it.
+
+        A worker that dies meanwhile is not waited for, one that starts meanwhile is.  After the commit there is
+        nothing to wait for in SQLite: every request reads the generation before anything else, so whatever begins
+        after the commit begins on the new version, which is warm.  With PostgreSQL workers read a cached number, and
+        the answer waits until each has heard of the new one.
+
+        Raises:
+            ServiceError: ``model_not_found``, ``activation_failed`` with the reason, or ``draining``;
+                nothing has changed then, on any worker.
+        """
+        self._registry.get(key)
+        deadline = time.monotonic() + self._timeout
+        try:
+            with self._board.turn(self._timeout, self._pause), self._board.proposing(key) as proposal:
+                self._wait_until_warm(proposal, deadline)
+                generation = self._registry.make_live(key, default=default, actor=actor)
+        except TimeoutError:
+            raise _failed(key, f"another activation is under way for more than {self._timeout:g} s") from None
+        return self._arrived(generation, deadline)
+
+    def close(self) -> None:
+        """Give up waiting, in all threads: activations that have not been committed end with ``draining``."""
+        self._closing.set()
+        self._threads.shutdown()
+
+    def _delete(self, key: ModelKey) -> LiveReport:
+        deadline = time.monotonic() + self._timeout
+        generation = self._registry.delete(key)
+        self._wait_until_seen(generation, deadline)
+        return self._report(generation)
+
+    def _wait_until_warm(self, proposal: Proposal, deadline: float) -> None:
+        key = proposal.key
+        while waiting := [one for one in standings(self._registry.home) if not _is_warm(one, proposal)]:
+            for one in waiting:
+                if one.proposal == proposal.token:
+                    raise _failed(key, one.error)
+            if time.monotonic() >= deadline:
+                raise _failed(key, f"{len(waiting)} worker(s) did not load it within {self._timeout:g} s")
+            self._pause(POLL_S)
+
+    def _arrived(self, generation: int, deadline: float) -> LiveReport:
+        if self._registry.reads_are_current:
+            workers = len(standings(self._registry.home))
+            return LiveReport(f"{workers}/{workers}", workers, generation)
+        self._wait_until_seen(generation, deadline)
+        return self._report(generation)
+
+    def _wait_until_seen(self, generation: int, deadline: float) -> None:
+        while any(one.generation < generation for one in standings(self._registry.home)):
+            if time.monotonic() >= deadline or self._closing.wait(POLL_S):
+                return
+
+    def _report(self, generation: int) -> LiveReport:
+        living = standings(self._registry.home)
+        there = sum(one.generation >= generation for one in living)
+        return LiveReport(f"{there}/{len(living)}", len(living), generation)
+
+    def _pause(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise ServiceError("draining", "The server is shutting down; nothing was changed.")
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _is_warm(standing: Standing, proposal: Proposal) -> bool:
+    return standing.proposal == proposal.token and not standing.error
+
+
+def _failed(key: ModelKey, reason: str) -> ServiceError:
+    return ServiceError("activation_failed", f"{key} could not be made live: {reason}. Nothing has changed.")

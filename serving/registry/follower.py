@@ -1,0 +1,119 @@
+"""The follower: a worker's thread that keeps its loaded models at the registry's generation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+
+from serving.errors import public_error
+from serving.registry.loaded import LoadedModels, RunnerPort
+from serving.registry.proposals import Proposal, ProposalBoard
+from serving.registry.records import ModelKey, Routing
+from serving.registry.registry import Registry
+from serving.registry.workers import Beacon, Standing
+
+POLL_S = 0.02
+RETRY_S = 1.0
+"""Seconds until another try after the registry could not be read."""
+_log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Loads what is live or proposed, unloads what is neither, and tells the other processes how far it is.
+
+    ``max_extra`` versions that were asked for by name are kept beside those.
+    """
+
+    def __init__(self, registry: Registry, runner: RunnerPort, *, max_extra: int) -> None:
+        self._registry = registry
+        self._loaded = LoadedModels(runner, max_extra=max_extra)
+        self._board = ProposalBoard(registry.home)
+        self._beacon: Beacon | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lens-follower", daemon=True)
+        self._followed: tuple[Proposal | None, int] = (None, -1)
+        self._failures: dict[ModelKey, str] = {}
+
+    @property
+    def failures(self) -> dict[ModelKey, str]:
+        """Live versions that this worker could not load, with the reason."""
+        return dict(self._failures)
+
+    def start(self) -> None:
+        """Load everything that is live or proposed now, then follow; returns when this worker may serve.  Blocks.
+
+        The beacon is lit before the routing is read: an activation either waits for this worker, or was committed
+        before this worker read what is live.
+        """
+        self._beacon = Beacon(self._registry.home)
+        while self._follow(self._beacon):
+            pass
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following; no activation waits for this worker any more.  What is loaded stays loaded."""
+        self._stop.set()
+        if self._beacon is not None:
+            if self._thread.is_alive():
+                self._thread.join()
+            self._beacon.close()
+
+    async def ensure(self, key: ModelKey) -> None:
+        """Return once ``key`` is loaded here; next to nothing where it is.
+
+        Raises:
+            ServiceError: ``model_not_found``.
+            RunnerError: the runner cannot load it.
+        """
+        version = self._registry.get(key)
+        if not self._loaded.has(version):
+            await asyncio.to_thread(self._loaded.ensure, version)
+
+    def keys(self) -> frozenset[ModelKey]:
+        """What is loaded in this worker."""
+        return self._loaded.keys()
+
+    def _run(self) -> None:
+        assert self._beacon is not None
+        pause = POLL_S
+        while not self._stop.wait(pause):
+            try:
+                self._follow(self._beacon)
+                self._loaded.trim()
+                pause = POLL_S
+            except Exception:  # a thread that ended here would let every later activation time out
+                _log.exception("following the registry failed; trying again")
+                pause = RETRY_S
+
+    def _follow(self, beacon: Beacon) -> bool:
+        """Catch up with what is proposed and live; whether there was anything to catch up with."""
+        # The proposal first: it is taken down after the commit, so who no longer finds it reads the new routing, and
+        # does not unload in between what has just become live.
+        proposal = self._board.current()
+        generation = self._registry.generation()
+        if (proposal, generation) == self._followed:
+            return False
+        routing = self._registry.refresh()
+        error = self._adopt(routing, proposal)
+        beacon.report(Standing(generation, proposal.token if proposal else "", error))
+        self._followed = (proposal, generation)
+        return True
+
+    def _adopt(self, routing: Routing, proposal: Proposal | None) -> str:
+        """Load what has to be there; returns why the proposal could not be loaded, empty where it was."""
+        live = {ModelKey(model_id, version) for model_id, version in routing.live.items()}
+        wanted = live | ({proposal.key} if proposal else set())
+        self._loaded.want(wanted)
+        errors = {key: error for key in sorted(wanted) if (error := self._load(key))}
+        self._failures = {key: error for key, error in errors.items() if key in live}
+        self._loaded.forget(lambda version: not self._registry.has(version.key))
+        return errors.get(proposal.key, "") if proposal else ""
+
+    def _load(self, key: ModelKey) -> str:
+        try:
+            self._loaded.ensure(self._registry.get(key))
+        except Exception as error:
+            _log.warning("cannot load %s", key, exc_info=True)
+            return str(public_error(error).detail) or "it could not be loaded"
+        return ""

@@ -1,0 +1,147 @@
+"""The generation: the number of the routing's last change, read at the start of every request."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import weakref
+from typing import Any, Protocol
+
+from sqlalchemy import select
+
+from serving.registry.database import BUSY_S, Database
+from serving.registry.schema import state
+
+CHANNEL = "lens_generation"
+POLL_S = 1.0
+"""Seconds after which PostgreSQL is asked although it notified of nothing."""
+_QUERY = "SELECT generation FROM state"
+_log = logging.getLogger(__name__)
+
+
+class Generation(Protocol):
+    """Where the number comes from.  ``is_current`` says that ``read`` is never behind a commit."""
+
+    is_current: bool
+
+    def read(self) -> int:
+        """The number; cheap enough for every request."""
+
+    def advance(self, generation: int) -> None:
+        """Learn of a change that this process itself committed."""
+
+    def close(self) -> None:
+        """Give back connections and threads."""
+
+
+def open_generation(database: Database) -> Generation:
+    """The reader that fits the database."""
+    if database.is_sqlite:
+        return SqliteGeneration(str(database.url.database))
+    return PostgresGeneration(database)
+
+
+class SqliteGeneration:
+    """Reads the row itself each time: a few microseconds through a connection that each thread keeps open."""
+
+    is_current = True
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._thread = threading.local()
+        self._open: weakref.WeakSet[_Reader] = weakref.WeakSet()
+
+    def read(self) -> int:
+        """The committed number, whichever process committed it."""
+        try:
+            reader: _Reader = self._thread.reader
+        except AttributeError:
+            reader = self._thread.reader = _Reader(self._path)
+            self._open.add(reader)
+        return reader.read()
+
+    def advance(self, generation: int) -> None:
+        """Nothing to learn: the next read sees the row."""
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for reader in list(self._open):
+            reader.close()
+
+
+class _Reader:
+    """One thread's connection; closed when the thread ends, or from outside."""
+
+    def __init__(self, path: str) -> None:
+        # Without a transaction of its own each read sees the newest commit and pins no old page of the WAL.
+        self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        self._execute = self._connection.execute
+
+    def read(self) -> int:
+        # fetchall and not fetchone: a statement that was run to its end holds no snapshot.
+        return int(self._execute(_QUERY).fetchall()[0][0])
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class PostgresGeneration:
+    """A cached number that a thread keeps fresh: PostgreSQL notifies at each commit, and is asked each second too."""
+
+    is_current = False
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._number = self._ask()
+        self._advancing = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="lens-generation", daemon=True)
+        self._thread.start()
+
+    def read(self) -> int:
+        """The newest number that has reached this process: within milliseconds of the commit."""
+        return self._number
+
+    def advance(self, generation: int) -> None:
+        """Take the number over at once, unless a newer one came already."""
+        with self._advancing:
+            self._number = max(self._number, generation)
+
+    def close(self) -> None:
+        """Stop the thread; takes up to a second."""
+        self._stop.set()
+        self._thread.join()
+
+    def _ask(self) -> int:
+        with self._database.read() as connection:
+            return int(connection.execute(select(state.c.generation)).scalar_one())
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._follow()
+            except Exception as error:  # the server may be away for a while; the number stays what it was
+                _log.warning("registry database is out of reach: %s", type(error).__name__)
+                self._stop.wait(POLL_S)
+
+    def _follow(self) -> None:
+        import psycopg  # only those who use PostgreSQL have it
+
+        with psycopg.connect(**_connection_arguments(self._database), autocommit=True) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            while not self._stop.is_set():
+                # Asked after LISTEN and then after each notification or pause: what was committed meanwhile counts.
+                row = connection.execute(_QUERY).fetchone()
+                self.advance(int(row[0]) if row else 0)
+                for _notified in connection.notifies(timeout=POLL_S, stop_after=1):
+                    pass
+
+
+def _connection_arguments(database: Database) -> dict[str, Any]:
+    url = database.url
+    known = {"host": url.host, "port": url.port, "dbname": url.database, "user": url.username, "password": url.password}
+    return {name: value for name, value in known.items() if value is not None} | dict(url.query)

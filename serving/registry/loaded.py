@@ -1,0 +1,154 @@
+"""Which versions this process has loaded: those that are wanted, and the last few that someone asked for by name."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Protocol
+
+from preprocessing.spec import ModelSpec
+from serving.registry.records import ModelKey, ModelVersion
+
+LINGER_S = 2.0
+"""Seconds that a version stays after it left: requests that were opened on it have yet to reach the runner."""
+
+
+class RunnerPort(Protocol):
+    """The runner, as far as loading needs it."""
+
+    def load(self, key: str, path: Path, spec: ModelSpec) -> None:
+        """Load and warm; what is another file under the same key is replaced."""
+
+    def unload(self, key: str) -> None:
+        """Refuse new runs, finish the others, give the memory back."""
+
+
+class LoadedModels:
+    """Loads and unloads through the runner, each version once at a time; safe to use from any thread.
+
+    Wanted versions stay.  Beside them up to ``max_extra`` others stay, the least recently asked for leaving first.
+    """
+
+    def __init__(
+        self,
+        runner: RunnerPort,
+        *,
+        max_extra: int,
+        linger: float = LINGER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._runner = runner
+        self._max_extra = max_extra
+        self._linger = linger
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._wanted: frozenset[ModelKey] = frozenset()
+        self._loaded: dict[ModelKey, ModelVersion] = {}
+        self._extras: OrderedDict[ModelKey, None] = OrderedDict()
+        self._leaving: dict[ModelKey, float] = {}
+        self._pending: dict[ModelKey, Future[None]] = {}
+
+    def keys(self) -> frozenset[ModelKey]:
+        """What is loaded."""
+        with self._lock:
+            return frozenset(self._loaded)
+
+    def want(self, keys: Iterable[ModelKey]) -> None:
+        """From now on these stay; it loads and unloads nothing by itself."""
+        with self._lock:
+            self._wanted = frozenset(keys)
+
+    def has(self, version: ModelVersion) -> bool:
+        """Whether this very version is loaded; counts as asking for it.  About a microsecond."""
+        with self._lock:
+            return self._touch(version)
+
+    def ensure(self, version: ModelVersion) -> None:
+        """Return once ``version`` is loaded; callers who ask for it meanwhile share one attempt and its failure.
+
+        Raises:
+            Exception: whatever the runner's ``load`` raised.
+        """
+        key = version.key
+        while True:
+            with self._lock:
+                if self._touch(version):
+                    return
+                pending = self._pending.get(key)
+                if pending is None:
+                    mine = self._pending[key] = Future()
+                    break
+            pending.result()
+        self._change(key, mine, lambda: self._load(version))
+
+    def forget(self, is_gone: Callable[[ModelVersion], bool]) -> None:
+        """Let extras go that were deleted, or replaced under the same name."""
+        with self._lock:
+            extras = [self._loaded[key] for key in self._extras if key in self._loaded]
+        gone = [version.key for version in extras if is_gone(version)]
+        with self._lock:
+            for key in gone:
+                self._extras.pop(key, None)
+                self._leaving[key] = self._clock()
+
+    def trim(self) -> None:
+        """Unload what has left for long enough; blocks while the runner drains it."""
+        for key in self._due():
+            with self._lock:
+                if key in self._pending or key in self._wanted or self._loaded.pop(key, None) is None:
+                    continue
+                del self._leaving[key]
+                mine = self._pending[key] = Future()
+            self._change(key, mine, lambda key=key: self._runner.unload(str(key)))  # type: ignore[misc]
+
+    def _touch(self, version: ModelVersion) -> bool:
+        key = version.key
+        loaded = self._loaded.get(key)
+        # A version that was deleted and registered again is another one under the same key.
+        if loaded is None or loaded.created_at != version.created_at:
+            return False
+        if key not in self._wanted:
+            self._keep_as_extra(key)
+        return True
+
+    def _keep_as_extra(self, key: ModelKey) -> None:
+        self._extras[key] = None
+        self._extras.move_to_end(key)
+        self._leaving.pop(key, None)
+        while len(self._extras) > self._max_extra:
+            self._extras.popitem(last=False)
+
+    def _load(self, version: ModelVersion) -> None:
+        self._runner.load(str(version.key), version.model_path, version.spec)
+        with self._lock:
+            self._loaded[version.key] = version
+            self._touch(version)
+
+    def _change(self, key: ModelKey, mine: Future[None], work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self._settle(key)
+            mine.set_exception(error)
+            raise
+        self._settle(key)
+        mine.set_result(None)
+
+    def _settle(self, key: ModelKey) -> None:
+        with self._lock:
+            del self._pending[key]
+
+    def _due(self) -> list[ModelKey]:
+        now = self._clock()
+        with self._lock:
+            for key in self._loaded:
+                if key in self._wanted:
+                    self._extras.pop(key, None)
+                    self._leaving.pop(key, None)
+                elif key not in self._extras:
+                    self._leaving.setdefault(key, now + self._linger)
+            return [key for key, at in self._leaving.items() if at <= now]

@@ -1,0 +1,60 @@
+"""The proposal: the one version that is being made live now, shown to all workers of the host before it is."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.registry.file_lock import exclusive, is_held
+from serving.registry.records import ModelKey
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """``key`` is to be loaded beside what is live; ``token`` tells two proposals of one version apart."""
+
+    token: str
+    key: ModelKey
+
+
+class ProposalBoard:
+    """Where proposals hang: one at a time, valid only while the process that made it lives."""
+
+    def __init__(self, home: Path) -> None:
+        self._file = home / "run" / "proposal.json"
+        self._turn = home / "run" / "proposal.lock"
+
+    @contextmanager
+    def turn(self, seconds: float, pause: Callable[[float], object]) -> Iterator[None]:
+        """Be the only one who proposes; ``pause`` as in ``exclusive``.
+
+        Raises:
+            TimeoutError: others had it for all of ``seconds``.
+        """
+        with exclusive(self._turn, seconds=seconds, pause=pause):
+            yield
+
+    @contextmanager
+    def proposing(self, key: ModelKey) -> Iterator[Proposal]:
+        """Show the proposal until the block ends, however it ends; needs the turn."""
+        proposal = Proposal(uuid.uuid4().hex, key)
+        draft = self._file.with_suffix(".draft")
+        draft.write_text(json.dumps([proposal.token, key.id, key.version]), encoding="utf-8")
+        draft.replace(self._file)
+        try:
+            yield proposal
+        finally:
+            self._file.unlink(missing_ok=True)
+
+    def current(self) -> Proposal | None:
+        """What is proposed now, or None; a few microseconds where nothing is."""
+        try:
+            token, model_id, version = json.loads(self._file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        # Left behind by a process that died: nobody waits for it.
+        return Proposal(token, ModelKey(model_id, version)) if is_held(self._turn) else None

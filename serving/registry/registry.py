@@ -1,0 +1,260 @@
+"""The registry: which versions exist, which of them answers, and how a new one comes in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from preprocessing.spec import ModelSpec
+from serving.errors import ServiceError
+from serving.registry.catalogue import Catalogue, model_not_found, version_exists
+from serving.registry.database import Database, registry_url
+from serving.registry.file_lock import exclusive
+from serving.registry.full_disk import reporting_full_disk
+from serving.registry.generation import Generation, open_generation
+from serving.registry.records import ModelKey, ModelVersion, Routing, SweepReport, valid_name
+from serving.registry.store import ArtefactStore, Staged
+
+START_S = 300
+"""Seconds that a starting process waits for others that start."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What is known of one generation; ``versions`` fills as they are asked for."""
+
+    routing: Routing
+    versions: dict[ModelKey, ModelVersion] = dataclasses.field(default_factory=dict)
+
+
+class Registry:
+    """Artefacts in the BentoML model store, truth in the database; safe to share between threads.
+
+    Everything that reads what is live reads the generation first and so never answers from an older one.
+    """
+
+    def __init__(self, home: Path, database: Database, store: ArtefactStore, generation: Generation) -> None:
+        self.home = home
+        self._database = database
+        self._store = store
+        self._catalogue = Catalogue(database, store)
+        self._generation = generation
+        self._snapshot = _Snapshot(self._catalogue.routing())
+
+    @classmethod
+    def open(cls, home: Path, database_url: str | None = None) -> Self:
+        """Open the registry in ``home``, which is made, and migrate its database to the newest revision.
+
+        Raises:
+            DatabaseError: the database cannot be used; the message says what to do.
+        """
+        home = home.absolute()
+        (home / "run").mkdir(parents=True, exist_ok=True)
+        database = Database(registry_url(home, database_url))
+        database.migrate(home / "run" / "migrate.lock")
+        return cls(home, database, ArtefactStore(home), open_generation(database))
+
+    @property
+    def reads_are_current(self) -> bool:
+        """Whether ``generation`` is never behind a commit (SQLite), or follows within milliseconds (PostgreSQL)."""
+        return self._generation.is_current
+
+    def generation(self) -> int:
+        """The number of the routing's last change; a few microseconds, for every request."""
+        return self._generation.read()
+
+    def routing(self) -> Routing:
+        """What is live at the newest generation; as cheap as ``generation`` while nothing changes."""
+        return self._current().routing
+
+    def refresh(self) -> Routing:
+        """What is live, read from the database itself."""
+        routing = self._catalogue.routing()
+        self._generation.advance(routing.generation)
+        return self._current().routing
+
+    def get(self, key: ModelKey) -> ModelVersion:
+        """One version.
+
+        Raises:
+            ServiceError: ``model_not_found``.
+        """
+        snapshot = self._current()
+        version = snapshot.versions.get(key) or self._catalogue.find(key)
+        if version is None:
+            raise model_not_found(str(key))
+        # Into the snapshot it was asked of: a deletion meanwhile brings a new one, which must not inherit this.
+        snapshot.versions[key] = version
+        return version
+
+    def has(self, key: ModelKey) -> bool:
+        """Whether that version exists."""
+        return key in self._current().versions or self._catalogue.find(key) is not None
+
+    def versions(self, model_id: str | None = None) -> list[ModelVersion]:
+        """Every version, or those of one id; by id, then oldest first."""
+        return self._catalogue.list(model_id)
+
+    def count(self) -> int:
+        """How many versions there are."""
+        return self._catalogue.count()
+
+    def live_version(self, model_id: str) -> str | None:
+        """The version that answers for ``model_id``, or None."""
+        return self.routing().live.get(model_id)
+
+    def resolve(self, reference: str | None) -> ModelKey:
+        """The version that ``name`` or ``name@version`` means now; None means the default.
+
+        Raises:
+            ServiceError: ``model_not_found``, also for what cannot be a name; ``no_model`` where there is no default.
+        """
+        routing = self.routing()
+        if reference is None:
+            key = routing.live_key(routing.default_id) if routing.default_id else None
+            if key is None:
+                raise ServiceError("no_model", "No model answers by default yet; upload one.")
+            return key
+        model_id, exact, version = reference.strip().lower().partition("@")
+        if exact:
+            return self.get(ModelKey(model_id, version)).key
+        key = routing.live_key(model_id)
+        if key is None:
+            raise model_not_found(reference)
+        return key
+
+    def register(
+        self,
+        model_file: Path,
+        *,
+        id: str,
+        version: str | None,
+        name: str,
+        spec: ModelSpec,
+        actor: str,
+        source: str,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> ModelVersion:
+        """Store a proved model as a version, ``v<max+1>`` where ``version`` is None; not live yet.
+
+        When this returns the version is complete and on the disk; when it raises, or the process dies, there is
+        nothing of it.  Any number of processes may register at once.
+
+        Raises:
+            ServiceError: ``invalid_name``, ``version_exists``, ``storage_full``, or ``overloaded``.
+        """
+        model_id = valid_name(id, "model id")
+        wanted = valid_name(version, "version") if version else None
+        if wanted and self.has(ModelKey(model_id, wanted)):
+            raise version_exists(ModelKey(model_id, wanted))
+        with reporting_full_disk(), self._store.stage(model_file) as staged, self._store.lock():
+            key = self._free_key(model_id, wanted)
+            described = ModelVersion(
+                key=key,
+                name=name,
+                spec=spec,
+                sha256=staged.sha256,
+                size_bytes=staged.size_bytes,
+                model_path=self._store.model_path(key),
+                created_at=datetime.now(UTC),
+                actor=actor,
+                source=source,
+                metrics=dict(metrics or {}),
+            )
+            return self._publish(staged, described)
+
+    def make_live(self, key: ModelKey, *, default: bool, actor: str) -> int:
+        """Commit that ``key`` answers for its id (and its id by default); returns the generation.
+
+        Workers that serve should have it loaded before: see ``serving.registry.activation``.
+
+        Raises:
+            ServiceError: ``model_not_found``.
+        """
+        generation = self._catalogue.make_live(key, default=default, actor=actor)
+        self._generation.advance(generation)
+        return generation
+
+    def delete(self, key: ModelKey) -> int:
+        """Remove a version that is not live, row first, then its files; returns the generation.
+
+        Raises:
+            ServiceError: ``model_not_found``, or ``conflict`` where it is live.
+        """
+        with self._store.lock():
+            with self._store.removing(key):
+                self._catalogue.remove(key)
+            return self.refresh().generation
+
+    def seeded(self, sha256: str) -> ModelKey | None:
+        """The version that a file with this digest became when it was seeded, or None."""
+        return self._catalogue.seeded(sha256)
+
+    def mark_seeded(self, sha256: str, key: ModelKey) -> None:
+        """Remember that the file with this digest became ``key``."""
+        self._catalogue.mark_seeded(sha256, key)
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Start up alone: of several processes that sweep and seed, one does at a time."""
+        with exclusive(self.home / "run" / "start.lock", seconds=START_S):
+            yield
+
+    def sweep(self) -> SweepReport:
+        """Remove what killed processes left behind, and find versions whose files are missing or changed.
+
+        Reads every artefact once.  Damaged versions stay listed: their rows are the only trace of them.
+        """
+        with self._store.lock():
+            removed = self._store.sweep(self._has_row)
+        found = {version.key: self._store.find_damage(version) for version in self.versions()}
+        # A version that was deleted while its files were read is not damaged.
+        damaged = {key: reason for key, reason in found.items() if reason is not None and self._has_row(key)}
+        return SweepReport(tuple(removed), damaged)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._generation.close()
+        self._database.close()
+
+    def _current(self) -> _Snapshot:
+        snapshot = self._snapshot
+        if snapshot.routing.generation < self._generation.read():
+            snapshot = self._snapshot = _Snapshot(self._catalogue.routing())
+        return snapshot
+
+    def _free_key(self, model_id: str, wanted: str | None) -> ModelKey:
+        if wanted is None:
+            number = self._catalogue.next_number(model_id)
+            while self._store.entry(ModelKey(model_id, f"v{number}")).exists():
+                number += 1
+            return ModelKey(model_id, f"v{number}")
+        key = ModelKey(model_id, wanted)
+        if self._has_row(key):
+            raise version_exists(key)
+        if self._store.entry(key).exists():
+            self._store.sweep(self._has_row)
+        if self._store.entry(key).exists():
+            detail = f"The model store holds an entry {key.id}:{key.version} that this registry did not make."
+            raise ServiceError("version_exists", f"{detail} Choose another version, or remove it with bentoml.")
+        return key
+
+    def _publish(self, staged: Staged, described: ModelVersion) -> ModelVersion:
+        key = described.key
+        try:
+            version = dataclasses.replace(described, files=self._store.place(staged, described))
+            self._catalogue.add(version)
+        except BaseException:
+            # Only where there is no row for certain: a row without its files would be worse than files without a row.
+            if staged.is_placed and not self._has_row(key):
+                self._store.take_back(staged, key)
+            raise
+        return version
+
+    def _has_row(self, key: ModelKey) -> bool:
+        # Past every cache: files are removed on the strength of this.
+        return self._catalogue.find(key) is not None

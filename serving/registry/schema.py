@@ -1,0 +1,110 @@
+"""The tables of the registry's database, as they are after the newest migration."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+NAME = String(63)
+DIGEST = String(64)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, aware and in UTC on both sides; SQLite keeps no zone of its own."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store the moment as it reads in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back that the database may have dropped."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("version", NAME, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("sha256", DIGEST, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("files", JSON, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+"""One row a version; the row says that every file of the version is in the store and whole."""
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+"""The highest ``v<number>`` that an id ever had, deleted ones included: a number is never given twice."""
+
+live = Table(
+    "live",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("version", NAME, nullable=False),
+    ForeignKeyConstraint(["id", "version"], ["versions.id", "versions.version"]),
+)
+"""The version that answers for each id."""
+
+state = Table(
+    "state",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("default_id", NAME),
+)
+"""One row: the number of the routing's last change, and the id that answers by default."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("id", NAME, nullable=False),
+    Column("version", NAME),
+    Column("previous_id", NAME),
+    Column("previous_version", NAME),
+)
+"""The history of routing: ``kind`` "activate" moved an id's live version, "default" moved the default id."""
+
+seeds = Table(
+    "seeds",
+    metadata,
+    Column("sha256", DIGEST, primary_key=True),
+    Column("id", NAME, nullable=False),
+    Column("version", NAME, nullable=False),
+)
+"""Files that were seeded at a start, by digest, and the version that each became."""

@@ -1,0 +1,234 @@
+"""The public API's requests and answers as pydantic models: what is validated, documented and promised.
+
+Answers are built as plain dictionaries on the hot path; a test holds them against these models.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ModelReference = Annotated[
+    str | None,
+    Field(description="`name`, or `name@version`; the default's live version where absent.", examples=["cifar10"]),
+]
+TopK = Annotated[
+    int | None, Field(strict=True, ge=1, description="How many predictions to list, best first.", examples=[3])
+]
+Threshold = Annotated[
+    float | None,
+    Field(strict=True, ge=0, le=1, description='Confidence below which `class_label` is "unknown".', examples=[0.85]),
+]
+
+
+class Options(BaseModel):
+    """What may accompany any prediction."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    model_id: ModelReference = None
+    top_k: TopK = None
+    threshold: Threshold = None
+
+
+class PredictRequest(Options):
+    """The JSON body of ``/predict``: exactly one of the four inputs, and options."""
+
+    image_url: Annotated[
+        str | None, Field(description="Address of a picture to fetch.", examples=["https://example.org/cat.jpg"])
+    ] = None
+    image: Annotated[str | None, Field(description="The picture's bytes in base64.")] = None
+    features: Annotated[
+        Any,
+        Field(description="One vector, or a list of them; nested lists for tensors.", examples=[[5.1, 3.5, 1.4, 0.2]]),
+    ] = None
+    inputs: Annotated[
+        dict[str, Any] | None, Field(description="Named inputs, for models with several.", examples=[{"input": [5.1]}])
+    ] = None
+
+
+class LabelProbability(BaseModel):
+    """One class and its probability."""
+
+    label: str
+    probability: float = Field(ge=0, le=1)
+
+
+class Answer(BaseModel):
+    """What every prediction says."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    request_id: str
+    model_id: str
+    model_version: str
+    latency_ms: float = Field(description="Time in the service, milliseconds.")
+    inference_time_ms: float = Field(description="Time inside the model, milliseconds; 0 from the cache.")
+    cached: bool
+    timestamp: str = Field(description="RFC 3339, UTC.", examples=["2026-01-01T00:00:00Z"])
+
+
+class ImageAnswer(Answer):
+    """The answer for one picture."""
+
+    predicted_label: str = Field(description="The best class.", examples=["cat"])
+    class_label: str = Field(description='The same, or "unknown" under the threshold.', examples=["cat"])
+    confidence: float = Field(ge=0, le=1, examples=[0.95])
+    predictions: list[LabelProbability] = Field(description="The best `top_k`, best first.")
+    probabilities: list[float] | None = Field(None, description="All classes in label order, up to 100 of them.")
+
+
+class FeaturesAnswer(Answer):
+    """The answer for features: the model's own outputs."""
+
+    prediction: list[Any] = Field(description="The first output; for a batch one entry a row.", examples=[[0.0]])
+    outputs: dict[str, Any] = Field(description="Every output, whole, by name.")
+    non_finite: bool | None = Field(None, description="True where NaN or infinity became null.")
+
+
+class InferAnswer(ImageAnswer):
+    """The answer of ``/infer`` for one picture."""
+
+
+class InferResult(BaseModel):
+    """One picture's place in the answer for several: its answer, or its error."""
+
+    request_id: str
+    predictions: list[LabelProbability] | None = None
+    detail: str | None = None
+    code: str | None = None
+
+
+class InferManyAnswer(BaseModel):
+    """The answer of ``/infer`` for several pictures, in their order."""
+
+    request_id: str
+    results: list[InferResult]
+    inference_time_ms: float
+    latency_ms: float
+    timestamp: str
+
+
+class TensorDescription(BaseModel):
+    """One input or output of a model."""
+
+    name: str
+    dtype: int = Field(description="ONNX TensorProto number.", examples=[1])
+    dtype_name: str = Field(examples=["float32"])
+    shape: list[int | str | None] | None = Field(examples=[["N", 4]])
+
+
+class ModelEntry(BaseModel):
+    """One version in a list."""
+
+    id: str
+    name: str
+    version: str
+    path: str = Field(examples=["models/iris.onnx"])
+    live: bool
+    default: bool
+    size_bytes: int
+    sha256: str
+    created_at: str
+    source: str
+
+
+class ModelList(BaseModel):
+    """Every version of every model."""
+
+    models: list[ModelEntry]
+    default: str | None = Field(description="The id that answers where a request names none.")
+    generation: int = Field(description="Grows with every change of what is live.")
+
+
+class Signature(BaseModel):
+    """What goes into a model and what comes out."""
+
+    inputs: list[TensorDescription]
+    outputs: list[TensorDescription]
+
+
+class ModelInfo(ModelEntry, Signature):
+    """All that is known about one version."""
+
+    kind: Literal["image", "features"]
+    labels: list[str] | None
+    preprocessing: dict[str, Any] | None
+    output: dict[str, Any] | None
+    batch: str
+    batchable: bool
+    threshold: float
+    actor: str
+    metrics: dict[str, Any]
+    files: dict[str, str] = Field(description="SHA-256 of each stored file.")
+
+
+class ModelName(BaseModel):
+    """The version an upload made."""
+
+    id: str
+    name: str
+    version: str
+    path: str
+
+
+class UploadAnswer(BaseModel):
+    """What an upload made, and where it is live."""
+
+    model: ModelName
+    info: Signature
+    live: bool
+    default: bool
+    live_on: str | None = Field(description="Workers that serve it, of all.", examples=["2/2"])
+    request_id: str
+
+
+class ActivateRequest(BaseModel):
+    """Which version becomes live, and whether its id becomes the default."""
+
+    id: str
+    version: str
+    default: bool = False
+
+
+class ActivateAnswer(BaseModel):
+    """The version that is live now."""
+
+    id: str
+    version: str
+    default: bool
+    live_on: str = Field(examples=["2/2"])
+    generation: int
+    request_id: str
+
+
+class Health(BaseModel):
+    """Whether the service can predict."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["ok", "unavailable"]
+    Status: Literal["ok", "unavailable"]
+    message: str
+    model_loaded: bool
+    timestamp: str
+    models: int
+    default: str | None
+    runtime: dict[str, Any] = Field(description="ONNX Runtime's version, providers and highest opset.")
+
+
+class ValidationItem(BaseModel):
+    """One invalid or missing field."""
+
+    type: str
+    loc: list[str | int]
+    msg: str
+
+
+class ErrorBody(BaseModel):
+    """Every failure."""
+
+    detail: str | list[ValidationItem]
+    code: str
+    request_id: str

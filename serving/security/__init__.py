@@ -1,0 +1,1 @@
+"""Who may do what: local trust, API keys, browser origins, request rates."""

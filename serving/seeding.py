@@ -1,0 +1,120 @@
+"""What stands in a registry before anybody uploads: the model of ``MODEL_PATH``, else the embedded one.
+
+A file is known by its SHA-256.  One that was seeded before changes nothing at the next start, so that what was uploaded
+since stays the default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from preprocessing.digest import sha256_hex
+from preprocessing.errors import InputError
+from preprocessing.labels import parse_labels
+from preprocessing.spec import ModelSpec
+from serving.errors import ServiceError
+from serving.publisher import Prover
+from serving.registry.records import ModelKey, ModelVersion, name_from_filename
+
+EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "cifar10.onnx"
+KERAS = {".h5", ".keras", ".hdf5"}
+
+
+class SeedError(Exception):
+    """The model that should be served cannot be; the message says why and what to do."""
+
+
+class Seeds(Protocol):
+    """The registry, as far as seeding needs it."""
+
+    def count(self) -> int:
+        """How many versions there are."""
+
+    def seeded(self, sha256: str) -> ModelKey | None:
+        """The version that a file of that digest was seeded as."""
+
+    def mark_seeded(self, sha256: str, key: ModelKey) -> None:
+        """Remember it."""
+
+    def register(
+        self, model_file: Path, *, id: str, version: str | None, name: str, spec: ModelSpec, actor: str, source: str
+    ) -> ModelVersion:
+        """Store the file and publish its row."""
+
+    def make_live(self, key: ModelKey, *, default: bool, actor: str) -> object:
+        """Make it what answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A model file with what lies beside it.  ``labels`` and ``preprocessing`` are files, or None."""
+
+    model: Path
+    labels: Path | None = None
+    preprocessing: Path | None = None
+
+
+def check_seed(model: Path | None, labels: Path | None) -> None:
+    """Refuse settings that cannot work, before any process is started.
+
+    Raises:
+        SeedError: naming the setting and the remedy.
+    """
+    if model is None:
+        return
+    if model.suffix.lower() in KERAS:
+        target = model.with_suffix(".onnx").name
+        raise SeedError(
+            f"MODEL_PATH is a Keras file ({model.name}). Convert it first: "
+            f"python -m tf2onnx.convert --keras {model.name} --output {target}"
+        )
+    for setting, path in (("MODEL_PATH", model), ("LABELS_PATH", labels)):
+        if path is not None and not path.is_file():
+            raise SeedError(f"{setting} is {str(path)!r}, which is no file.")
+
+
+def seed(registry: Seeds, prover: Prover, wanted: Seed | None) -> ModelVersion | None:
+    """Bring in ``wanted``, or into an empty registry the embedded model; what was made, or None.
+
+    The caller holds the lock that makes this happen once.
+
+    Raises:
+        SeedError: the file, its labels or its proof failed.
+    """
+    if wanted is None:
+        if registry.count():
+            return None
+        wanted = embedded()
+    digest = sha256_hex(wanted.model.read_bytes())
+    if registry.seeded(digest) is not None:
+        return None
+    version = _register(registry, prover, wanted)
+    registry.make_live(version.key, default=True, actor="seed")
+    registry.mark_seeded(digest, version.key)
+    return version
+
+
+def embedded() -> Seed:
+    """The model that comes with Lens."""
+    return Seed(EMBEDDED, EMBEDDED.with_suffix(".labels.json"), EMBEDDED.with_suffix(".preprocessing.json"))
+
+
+def _register(registry: Seeds, prover: Prover, wanted: Seed) -> ModelVersion:
+    try:
+        spec = prover.prove(
+            wanted.model,
+            labels=parse_labels(wanted.labels.read_bytes()) if wanted.labels else None,
+            preprocessing=orjson.loads(wanted.preprocessing.read_bytes()) if wanted.preprocessing else None,
+        )
+    except (ServiceError, InputError) as error:
+        detail = error.detail if isinstance(error, ServiceError) else error
+        raise SeedError(f"{wanted.model.name} cannot be served: {detail}") from None
+    name = name_from_filename(wanted.model.name)
+    return registry.register(
+        wanted.model, id=name, version=None, name=name, spec=spec, actor="seed", source="seed"
+    )
+

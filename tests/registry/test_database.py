@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select, text, update
+
+from serving.registry.database import MIGRATIONS, Database, DatabaseError, registry_url
+from serving.registry.schema import metadata, state
+from tests.registry.registering import opened, processes, register
+
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "r9999"
+down_revision = "r0001"
+
+
+def upgrade():
+    op.add_column("versions", sa.Column("note", sa.Text, nullable=False, server_default="old"))
+    {then}
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(registry_url(tmp_path, None))
+
+
+def with_later_revision(tmp_path: Path, then: str = "") -> Path:
+    scripts = tmp_path / "scripts"
+    shutil.copytree(MIGRATIONS, scripts)
+    (scripts / "versions" / "r9999_note.py").write_text(LATER.format(then=then))
+    return scripts
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (None, "sqlite:////home/lens/lens.db"),
+        ("sqlite:////data/other.db", "sqlite:////data/other.db"),
+        ("postgresql://u:secret@db/lens", "postgresql+psycopg://u:***@db/lens"),
+        ("postgres://u:secret@db/lens", "postgresql+psycopg://u:***@db/lens"),
+    ],
+)
+def test_the_database_is_chosen_by_its_url(url: str | None, expected: str) -> None:
+    assert str(registry_url(Path("/home/lens"), url)) == expected
+
+
+@pytest.mark.parametrize("url", ["mysql://db/lens", "sqlite://", "sqlite:///:memory:"])
+def test_other_databases_are_refused_with_a_remedy(url: str) -> None:
+    with pytest.raises(DatabaseError, match="LENS_DATABASE_URL must be"):
+        registry_url(Path("/home/lens"), url)
+
+
+def test_migrating_makes_the_tables_that_the_code_expects(tmp_path: Path, database: Database) -> None:
+    database.migrate(tmp_path / "lock")
+
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.execute(select(state.c.generation)).scalar_one() == 0
+
+
+def test_a_filled_database_is_migrated_forward_and_loses_nothing(tmp_path: Path, database: Database) -> None:
+    with opened(tmp_path) as registry:
+        keys = [register(registry, bytes([number])) for number in range(3)]
+        registry.make_live(keys[1], default=True, actor="tester")
+        before = registry.versions()
+
+    database.migrate(tmp_path / "lock", scripts=with_later_revision(tmp_path))
+
+    with database.read() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "r9999"
+        assert connection.execute(text("SELECT DISTINCT note FROM versions")).scalars().all() == ["old"]
+        assert connection.execute(text("SELECT id, version, sha256 FROM versions ORDER BY version")).all() == [
+            (version.key.id, version.key.version, version.sha256) for version in before
+        ]
+        assert connection.execute(text("SELECT id, version FROM live")).all() == [("iris", "v2")]
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, database: Database) -> None:
+    database.migrate(tmp_path / "lock")
+
+    with pytest.raises(ZeroDivisionError):
+        database.migrate(tmp_path / "lock", scripts=with_later_revision(tmp_path, then="1 / 0"))
+
+    with database.read() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "r0001"
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_database_of_a_newer_lens_is_refused_with_a_remedy(tmp_path: Path, database: Database) -> None:
+    database.migrate(tmp_path / "lock", scripts=with_later_revision(tmp_path))
+
+    with pytest.raises(DatabaseError, match="newer version of Lens"):
+        database.migrate(tmp_path / "lock")
+
+
+def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+    children = [processes.Process(target=_open, args=(tmp_path,)) for _ in range(6)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+
+    assert [child.exitcode for child in children] == [0] * 6
+
+
+def test_a_transaction_that_raises_leaves_no_trace(tmp_path: Path, database: Database) -> None:
+    database.migrate(tmp_path / "lock")
+
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        connection.execute(update(state).values(generation=7))
+        _ = 1 / 0
+
+    with database.read() as connection:
+        assert connection.execute(select(state.c.generation)).scalar_one() == 0
+
+
+def test_the_default_database_outlives_a_power_cut(tmp_path: Path, database: Database) -> None:
+    database.migrate(tmp_path / "lock")
+
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+def test_reading_the_generation_pins_no_old_page(tmp_path: Path) -> None:
+    with opened(tmp_path) as registry:
+        key = register(registry)
+        registry.generation()
+        registry.make_live(key, default=True, actor="tester")
+
+        with sqlite3.connect(tmp_path / "lens.db") as connection:
+            busy, _pages, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.close()
+
+        assert busy == 0
+        assert registry.generation() == 1
+
+
+def _open(home: Path) -> None:
+    with opened(home) as registry:
+        assert registry.generation() == 0

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from runners.batch_size import RETRY_EVERY, TRIALS, BatchSize
+
+CPU = {1: 10.0, 2: 10.2, 4: 11.5, 8: 13.0}
+GPU = {1: 10.0, 2: 5.2, 4: 2.8, 8: 1.6}
+
+
+def _learn(sizes: BatchSize, row_cost: Callable[[int], float], *, waiting: int = 64, batches: int = 100) -> list[int]:
+    """Run batches on a machine where a row costs so much, and return the sizes that were chosen."""
+    chosen = []
+    for _ in range(batches):
+        rows = sizes.choose(waiting)
+        sizes.record(rows, rows * row_cost(rows))
+        chosen.append(rows)
+    return chosen
+
+
+def test_nothing_is_batched_before_one_row_was_measured() -> None:
+    assert BatchSize(8).choose(64) == 1
+
+
+def test_where_batches_do_not_pay_they_stay_small() -> None:
+    chosen = _learn(BatchSize(8), CPU.__getitem__)
+
+    assert chosen.count(2) > 80
+    assert 8 not in chosen
+
+
+def test_where_batches_pay_they_grow_to_the_largest() -> None:
+    chosen = _learn(BatchSize(8), GPU.__getitem__)
+
+    assert chosen == [1] * TRIALS + [2] * TRIALS + [4] * TRIALS + [8] * (100 - 3 * TRIALS)
+
+
+def test_a_size_is_tried_only_when_enough_rows_wait_for_it() -> None:
+    sizes = BatchSize(8)
+
+    assert set(_learn(sizes, GPU.__getitem__, waiting=3)) == {1, 2}
+    assert sizes.choose(4) == 4
+
+
+def test_a_size_that_was_judged_too_dear_is_tried_again_now_and_then() -> None:
+    sizes = BatchSize(2)
+    _learn(sizes, {1: 1.0, 2: 1.2}.__getitem__)
+
+    assert _learn(sizes, {1: 1.0, 2: 0.5}.__getitem__, batches=RETRY_EVERY * 20)[-1] == 2
+
+
+def test_one_stall_does_not_make_a_size_look_dear_for_long() -> None:
+    sizes = BatchSize(1)
+    _learn(sizes, lambda rows: 1.0)
+
+    sizes.record(1, 1000.0)
+
+    assert sizes.row_seconds() < 1.2
+
+
+def test_a_stall_among_the_first_runs_is_forgotten() -> None:
+    sizes = BatchSize(1)
+    for seconds in (50.0, 1.0, 1.1):
+        sizes.record(1, seconds)
+
+    assert sizes.row_seconds() == 1.0
+
+
+@pytest.mark.parametrize(("largest", "reached"), [(1, 1), (6, 6), (8, 8)])
+def test_the_largest_size_is_a_size_of_its_own(largest: int, reached: int) -> None:
+    assert max(_learn(BatchSize(largest), lambda rows: 1.0 / rows)) == reached
+
+
+def test_a_batch_beyond_the_largest_teaches_nothing() -> None:
+    sizes = BatchSize(2)
+    for _ in range(TRIALS):
+        sizes.record(1000, 1.0)
+
+    assert sizes.choose(64) == 1

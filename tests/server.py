@@ -1,0 +1,148 @@
+"""A real Lens on a loopback port, started as a user would start it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class LensServer:
+    """A running server: its address, its process, and what it has logged so far."""
+
+    url: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def logged(self) -> str:
+        """Everything written so far."""
+        return self.log.read_text(errors="replace")
+
+    def stop(self, seconds: float = 25) -> int:
+        """SIGTERM to the server's process; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+@contextmanager
+def lens_server(home: Path, settings: Mapping[str, str] | None = None, *, wait: bool = True) -> Iterator[LensServer]:
+    """Serve from ``home`` with ``settings`` as environment; everything it started is gone afterwards."""
+    port = free_port()
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    with log.open("wb") as out:
+        process = _start(home, port, settings or {}, out)
+    server = LensServer(f"http://127.0.0.1:{port}", port, process, log)
+    try:
+        if wait:
+            wait_until_ready(server)
+        yield server
+    finally:
+        _end(process)
+
+
+def _start(home: Path, port: int, settings: Mapping[str, str], out: IO[bytes]) -> subprocess.Popen[bytes]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LENS_", "BENTOML_", "PROMETHEUS_"))}
+    environment = {
+        **inherited,
+        "LENS_HOME": str(home / "lens"),
+        "BENTOML_HOME": str(home / "lens" / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PORT": str(port),
+        **settings,
+    }
+    Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "bentoml", "serve", "service:Lens"]
+    # A process group of its own, so that whatever it starts can be ended with it.
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
+
+
+def wait_until_ready(server: LensServer) -> None:
+    """Return once ``/readyz`` says 200; tell the log where the server ends first."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if server.process.poll() is not None:
+            raise AssertionError(f"the server ended with {server.process.returncode}:\n{server.logged()[-4000:]}")
+        try:
+            if requests.get(f"{server.url}/readyz", timeout=5).status_code == 200:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"the server was not ready after {START_SECONDS} s:\n{server.logged()[-4000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(25)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+class PictureSite:
+    """A web server on loopback whose files the test lays down; counts what was asked of it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[int, dict[str, str], bytes]] = {}
+        self.asked: list[str] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.asked.append(self.path)
+                status, headers, body = site.files.get(self.path, (404, {}, b"nothing here"))
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_args: object) -> None:
+                """Tests look at ``asked``."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def put(self, path: str, body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> str:
+        """Lay ``body`` down under ``path``; its address."""
+        self.files[path] = (status, dict(headers or {}), body)
+        return self.url + path
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
