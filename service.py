@@ -7,6 +7,7 @@ framework wants workers, address and limits in the decorator; nothing else in th
 from __future__ import annotations
 
 import os
+from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -17,10 +18,45 @@ from starlette.types import ASGIApp
 
 from serving.api.factory import LensService, NativeHandlers
 from serving.api.native import InferInput, InferOutput, PredictInput, PredictOutput, UploadInput, UploadOutput
-from serving.bootstrap import Application, checked_settings
+from serving.bootstrap import Application, RunnerProcess, checked_settings
 from serving.inputs.body import Body
 
 settings = checked_settings()
+IN_SERVICE = settings.runner == "service"
+
+
+@bentoml.service(
+    name="LensRunner",
+    workers=1,
+    traffic={"timeout": settings.upload_deadline_s},
+    # The stock client closes its session every 100 calls, with others still on it (docs/decisions/0001).
+    runner_connection={"max_requests": 10**9, "max_age": 1e9},
+)
+class LensRunner:
+    """Runs models for the API workers where LENS_RUNNER=service: one process a device."""
+
+    def __init__(self) -> None:
+        self.process = RunnerProcess(settings)
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        """Load what is live."""
+        await self.process.start()
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        """Close what was opened."""
+        await self.process.stop()
+
+    @bentoml.api
+    async def run(self, key: str, inputs: Any, rows: int, seconds: float) -> Any:
+        """Run rows through one loaded model."""
+        return await self.process.run(key, inputs, rows, seconds)
+
+    @bentoml.api
+    async def prove(self, key: str) -> str:
+        """Run one loaded model on made-up inputs; why it cannot, empty where it can."""
+        return await self.process.prove(key)
 
 
 @bentoml.service(
@@ -36,6 +72,8 @@ class Lens:
     """Serves ONNX models; see docs/ for the HTTP contract."""
 
     app: Application
+    if IN_SERVICE:
+        runner = bentoml.depends(LensRunner)
 
     @classmethod
     def __edge__(cls, lifespan: ASGIApp, handlers: NativeHandlers) -> ASGIApp:
@@ -46,7 +84,7 @@ class Lens:
     @bentoml.on_startup
     async def start(self) -> None:
         """Open the registry, load what is live, take over accept and signals."""
-        await self.app.start()
+        await self.app.start(self.runner.to_async if IN_SERVICE else None)
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
@@ -67,4 +105,3 @@ class Lens:
     async def upload(self, body: Body) -> Response:
         """Bring a model in; it is live on every worker, and the default, before the answer is sent."""
         return await self.app.models.upload(body)
-

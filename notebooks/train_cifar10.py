@@ -359,7 +359,7 @@ def train(state: State, recipe: Recipe, data: Data, work: Path) -> None:
         while len(state.history) < total:
             train_epoch(state, recipe, batches, bar, task)
             save_checkpoint(state, recipe, work)
-            console.print(state.history[-1])
+            console.print(str(state.history[-1]))
 
 
 @torch.no_grad()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 
-TOLERANCE = 1.05
-"""A larger batch is taken while a row in it costs no more than this much of a row in the best batch."""
+TOLERANCE = 1.02
+"""The smallest batch wins unless a larger one saves more than this: its items are answered earlier."""
+
+HOPELESS = 1.25
+"""Beyond a batch in which a row costs so many times the best, no larger one is tried."""
 
 TRIALS = 3
 """Runs that a size needs before it is judged."""
 
 RETRY_EVERY = 32
-"""Every so many choices the next larger size gets another trial, so that a judgement can be revised."""
+"""Every so many choices one of the sizes is tried whatever is known of it, so that every judgement can be revised."""
 
 _MEMORY = 16
 _OUTLIER = 3.0
@@ -32,32 +35,32 @@ class BatchSize:
     def record(self, rows: int, seconds: float) -> None:
         """Learn that a run of ``rows`` rows took ``seconds``; a batch larger than the largest teaches nothing."""
         if rows <= self._sizes[-1]:
-            self._costs[self._place(rows)].record(seconds / rows)
+            place = max(place for place, size in enumerate(self._sizes) if size <= rows)
+            self._costs[place].record(seconds / rows)
 
     def row_seconds(self) -> float:
         """What one row alone costs, in seconds; infinite until that is known."""
         return self._costs[0].known()
 
     def choose(self, waiting: int) -> int:
-        """The most rows that the next batch may have, where ``waiting`` rows wait.
-
-        A size is tried only after the one below it proved worth it, and only when enough rows wait to fill it.
-        """
+        """The most rows that the next batch may have, where ``waiting`` rows wait."""
         self._choices += 1
-        enough = TOLERANCE * min(cost.known() for cost in self._costs)
-        worth = [place for place, cost in enumerate(self._costs) if cost.known() <= enough < math.inf]
-        chosen = max(worth, default=0)
-        above = chosen + 1
-        if above < len(self._sizes) and self._sizes[above] <= waiting and self._deserves_trial(above):
-            chosen = above
-        return self._sizes[chosen]
+        best = min(cost.known() for cost in self._costs)
+        trial = self._trial(waiting, best)
+        return self._sizes[self._smallest_within(TOLERANCE * best) if trial is None else trial]
 
-    def _deserves_trial(self, place: int) -> bool:
-        below_is_known = self._costs[place - 1].known() < math.inf
-        return below_is_known and (self._costs[place].known() == math.inf or self._choices % RETRY_EVERY == 0)
+    def _smallest_within(self, limit: float) -> int:
+        return next(place for place, cost in enumerate(self._costs) if cost.known() <= limit)
 
-    def _place(self, rows: int) -> int:
-        return max(place for place, size in enumerate(self._sizes) if size <= rows)
+    def _trial(self, waiting: int, best: float) -> int | None:
+        """A size to be tried now: only when enough rows wait to fill it, and after the one below it."""
+        fitting = [place for place, size in enumerate(self._sizes) if size <= waiting]
+        unknown = next((place for place in fitting if self._costs[place].known() == math.inf), None)
+        if unknown is not None and (unknown == 0 or self._costs[unknown - 1].known() <= HOPELESS * best):
+            return unknown
+        if fitting and self._choices % RETRY_EVERY == 0:
+            return fitting[self._choices // RETRY_EVERY % len(fitting)]
+        return None
 
 
 class _Cost:

@@ -31,7 +31,7 @@ class Proof:
     answered: bool
 
 
-def warm_up(session: OnnxSession, spec: ModelSpec) -> Proof:
+def warm_up(session: OnnxSession, spec: ModelSpec, *, seconds: float = WARMUP_SECONDS) -> Proof:
     """Run the model on made-up tensors of its real shapes: one row and, where rows may be batched, two.
 
     A model of text or whole numbers may refuse values that are none of its categories: that is no failure.
@@ -42,7 +42,7 @@ def warm_up(session: OnnxSession, spec: ModelSpec) -> Proof:
     Raises:
         LoadFailed: the model runs on nothing that the spec allows, or not in time.
     """
-    deadline = time.monotonic() + WARMUP_SECONDS
+    deadline = time.monotonic() + seconds
     for feeds in _candidates(spec):
         try:
             for feed in feeds:

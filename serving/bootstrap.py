@@ -15,6 +15,7 @@ from bentoml._internal.context import server_context
 from pydantic import SecretStr, ValidationError
 from starlette.types import ASGIApp
 
+from runners.errors import RunnerError
 from runners.runner import OnnxRunner, Runner
 from serving.api.accept import install_fair_accept
 from serving.api.cors import Cors
@@ -39,8 +40,10 @@ from serving.publisher import Publisher
 from serving.registry.activation import Activation
 from serving.registry.database import DatabaseError
 from serving.registry.follower import Follower
+from serving.registry.records import ModelKey
 from serving.registry.registry import Registry
 from serving.registry.sandbox import Sandbox
+from serving.remote_runner import Answer, RemoteRunner, Transport, answer_run
 from serving.runtime import runtime_facts
 from serving.security.api_keys import KeyRing
 from serving.security.rate_limit import RateLimiter
@@ -71,7 +74,7 @@ class Parts:
     """What one worker is made of, once it has started."""
 
     registry: Registry
-    runner: OnnxRunner
+    runner: OnnxRunner | RemoteRunner
     follower: Follower
     activation: Activation
     cache: PredictionCache
@@ -121,12 +124,16 @@ class Application:
             drain=self._drain,
         )
 
-    async def start(self) -> None:
-        """Open the registry, seed it, load what is live, then take over accepting and signals."""
+    async def start(self, transport: Transport | None = None) -> None:
+        """Open the registry, seed it, load what is live, then take over accepting and signals.
+
+        With a ``transport`` models run in the service behind it, else in this process.
+        """
         settings = self._settings
         loop = asyncio.get_running_loop()
+        runner = RemoteRunner(transport, loop) if transport else _onnx_runner(settings, self._metrics)
         try:
-            self._parts = await asyncio.to_thread(_assemble, settings, self._metrics)
+            self._parts = await asyncio.to_thread(_assemble, settings, self._metrics, runner)
         except (SeedError, DatabaseError) as error:
             _end_server(str(error))
             raise
@@ -151,19 +158,66 @@ class Application:
         return self._parts
 
 
-def _assemble(settings: Settings, metrics: Metrics) -> Parts:
+class RunnerProcess:
+    """The process of ``LENS_RUNNER=service``: follows the registry and runs what the API workers send."""
+
+    def __init__(self, settings: Settings) -> None:
+        configure_logging(settings.log_level)
+        self._settings = settings
+        self._metrics = Metrics()
+
+    async def start(self) -> None:
+        """Load what is live."""
+        self._registry = await asyncio.to_thread(_open_registry, self._settings)
+        self._runner = _onnx_runner(self._settings, self._metrics)
+        self._follower = Follower(self._registry, self._runner, max_extra=self._settings.max_loaded)
+        await asyncio.to_thread(self._follower.start)
+
+    async def stop(self) -> None:
+        """Close what ``start`` opened."""
+        for part in (self._follower, self._runner, self._registry):
+            await asyncio.to_thread(part.close)
+
+    async def run(self, key: str, inputs: dict[str, Any], rows: int, seconds: float) -> Answer:
+        """See ``remote_runner.Transport``."""
+        await self._follower.ensure(ModelKey(*key.split("@", 1)))
+        return await answer_run(self._runner, key, inputs, rows, seconds)
+
+    async def prove(self, key: str) -> str:
+        """See ``remote_runner.Transport``."""
+        try:
+            await self._follower.ensure(ModelKey(*key.split("@", 1)))
+            await asyncio.to_thread(self._runner.prove, key)
+        except (RunnerError, ServiceError) as error:
+            return str(error)
+        return ""
+
+
+def _open_registry(settings: Settings) -> Registry:
+    """The registry, swept and seeded; of several processes that start, one does it at a time."""
     registry = Registry.open(settings.home, _secret(settings.database_url))
-    sandbox = Sandbox(settings.proof_s, settings.proof_memory_mb)
     with registry.starting():
         _sweep(registry)
-        seed(registry, sandbox, _wanted_seed(settings))
-    runner = OnnxRunner(
+        seed(registry, _sandbox(settings), _wanted_seed(settings))
+    return registry
+
+
+def _sandbox(settings: Settings) -> Sandbox:
+    return Sandbox(settings.proof_s, settings.proof_memory_mb)
+
+
+def _onnx_runner(settings: Settings, metrics: Metrics) -> OnnxRunner:
+    return OnnxRunner(
         threads=settings.threads,
         providers=settings.providers,
         max_batch=settings.max_batch,
         max_queue=settings.max_queue,
         on_batch=lambda _key, rows, _seconds: metrics.batch_ran(rows),
     )
+
+
+def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRunner) -> Parts:
+    registry = _open_registry(settings)
     follower = Follower(registry, runner, max_extra=settings.max_loaded)
     follower.start()
     cache = PredictionCache(
@@ -173,7 +227,10 @@ def _assemble(settings: Settings, metrics: Metrics) -> Parts:
         url_ttl=settings.fetch_ttl_s,
     )
     fetcher = UrlFetcher(
-        allow=settings.fetch_allow, max_bytes=int(settings.max_body_mb * MIB), timeout=settings.fetch_timeout_s
+        allow=settings.fetch_allow,
+        max_bytes=int(settings.max_body_mb * MIB),
+        timeout=settings.fetch_timeout_s,
+        user_agent=f"Lens/{VERSION}",
     )
     decoders = ThreadPoolExecutor(2, thread_name_prefix="lens-decode")
     defaults = Defaults(
@@ -184,7 +241,7 @@ def _assemble(settings: Settings, metrics: Metrics) -> Parts:
     )
     predictor = Predictor(ServingModels(registry, follower, runner), cache, decoders, metrics, defaults)
     activation = Activation(registry)
-    publisher = Publisher(sandbox, registry, activation)
+    publisher = Publisher(_sandbox(settings), registry, activation)
     return Parts(
         registry=registry,
         runner=runner,
@@ -199,7 +256,7 @@ def _assemble(settings: Settings, metrics: Metrics) -> Parts:
     )
 
 
-async def _keep_gauges(runner: OnnxRunner, metrics: Metrics) -> None:
+async def _keep_gauges(runner: OnnxRunner | RemoteRunner, metrics: Metrics) -> None:
     """Gauges are shared through files, which only this process may write: it does so every second."""
     while True:
         metrics.gauge_now(models_loaded=len(runner.keys()), queue_depth=runner.queue_depth())

@@ -114,13 +114,18 @@ class Predictor:
         version = await self._open(options, context)
         if version.spec.image is None:
             raise ServiceError("wrong_input_kind", f"The model {version.key.id!r} takes features, not pictures.")
-        key = self._answer_key(await picture.digest(), version, options)
-        result = self._answers.get(key)
-        hit = result is not None
+        result = self._answers.get(self._answer_key(await picture.digest(), version, options))
+        if result is None:
+            # A URL's digest may have been a memory; only what the bytes themselves say may name a new answer.
+            data = await picture.read()
+            key = self._answer_key(await picture.digest(), version, options)
+            hit = (result := self._answers.get(key)) is not None
+        else:
+            hit = True
         self._observer.cache_looked_up(hit=hit)
         if result is None:
             result = await self._answers.compute_once(
-                key, lambda: self._classify_now(picture, version, options, context.deadline)
+                key, lambda: self._classify_now(data, version, options, context.deadline)
             )
         context.cached = hit
         inference_ms = 0.0 if hit else result["inference_time_ms"]
@@ -161,11 +166,11 @@ class Predictor:
         return answer_key(digest, version.sha256, version.spec.fingerprint, asked)
 
     async def _classify_now(
-        self, picture: Picture, version: ModelVersion, options: Options, deadline: float
+        self, data: bytes, version: ModelVersion, options: Options, deadline: float
     ) -> dict[str, Any]:
         spec = version.spec
         assert spec.output is not None
-        tensor = await self._decode(await picture.read(), spec)
+        tensor = await self._decode(data, spec)
         run = await self._run(version, tensor, 1, deadline)
         scores = class_probabilities(run.outputs[spec.output.name], spec.output)
         ranked = rank(scores[0], spec.labels, top_k=self._top_k(options), threshold=self._threshold(options, spec))

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
         (), alias="LENS_FETCH_ALLOW", description="Networks that URL fetching may reach although not global."
     )
-    fetch_timeout_s: float = Field(5, alias="LENS_FETCH_TIMEOUT_S", gt=0, description="One URL fetch, all in all.")
+    fetch_timeout_s: float = Field(4.5, alias="LENS_FETCH_TIMEOUT_S", gt=0, description="One URL fetch, all in all.")
     fetch_ttl_s: float = Field(
         60, alias="LENS_FETCH_TTL_S", ge=0, description="How long a URL counts as seen where it states no max-age."
     )

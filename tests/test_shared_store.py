@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,7 +131,7 @@ def test_what_one_process_puts_another_finds_at_once(path: Path) -> None:
     ours.close()
 
 
-def write_for_ever(path: Path, number: int, ready: object) -> None:
+def write_for_ever(path: Path, number: int, ready: Any) -> None:
     store = SharedStore(path, max_bytes=300_000)
     for turn in range(10_000_000):
         store.put(f"{number}-{turn % 1000}", bytes([number]) * 2000, expires=1e12)
@@ -149,8 +152,9 @@ def test_a_process_killed_while_it_writes_harms_nothing(path: Path) -> None:
         ours.put("after", b"value", expires=1e12)
         assert ours.get("after") == (b"value", 1e12)
         assert ours.get(f"{number}-50") == (bytes([number]) * 2000, 1e12)
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
     ours.close()
+    with closing(sqlite3.connect(path)) as inspector:
+        assert inspector.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_file_that_is_no_database_is_replaced(path: Path, store: SharedStore) -> None:
@@ -221,6 +225,52 @@ def test_a_place_that_cannot_be_written_makes_every_get_a_miss(tmp_path: Path) -
     assert store.get("key") is None
     assert store.size_bytes() == 0
     assert store.errors == 1
+
+
+def put_on_a_full_disk(path: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    store = SharedStore(path, max_bytes=1_000_000)
+    for number in range(200):
+        store.put(f"{number}", b"x" * 2000, expires=1e12)
+        store.get(f"{number}")
+    assert store.errors > 0
+    store.close()
+
+
+def test_a_disk_that_is_full_fails_no_call_and_loses_no_entry(path: Path) -> None:
+    store = SharedStore(path, max_bytes=1_000_000)
+    store.put("before", b"value", expires=1e12)
+    process = SPAWN.Process(target=put_on_a_full_disk, args=(path,))
+    process.start()
+    process.join(30)
+
+    assert process.exitcode == 0
+    assert store.get("before") == (b"value", 1e12)
+    store.close()
+
+
+def open_at_once(path: Path, gate: Any, failures: Any) -> None:
+    store = SharedStore(path, max_bytes=1_000_000)
+    gate.wait(30)
+    for _ in range(20):  # a put that meets a busy store may be dropped
+        store.put(f"{os.getpid()}", b"value", expires=1e12)
+        if store.get(f"{os.getpid()}") is not None:
+            break
+    else:
+        failures.release()
+    store.close()
+
+
+def test_processes_that_start_together_all_use_the_store(path: Path) -> None:
+    gate, failures = SPAWN.Barrier(4), SPAWN.Semaphore(0)
+    processes = [SPAWN.Process(target=open_at_once, args=(path, gate, failures)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert not failures.acquire(block=False)
 
 
 def test_a_folder_that_was_removed_is_made_again(path: Path, store: SharedStore) -> None:

@@ -10,7 +10,7 @@ from starlette.types import Scope
 from serving.api.routes import Route
 from serving.errors import ServiceError
 from serving.security.api_keys import KeyRing, bearer
-from serving.security.rate_limit import RateLimiter
+from serving.security.rate_limit import RateLimiter, caller_of
 from serving.security.trust import is_local, origin_allowed
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -58,8 +58,8 @@ class Guard:
         raise ServiceError("forbidden", f"This key may not {route.scope}.")
 
     def _within_rate(self, limiter: RateLimiter, actor: str, scope: Scope) -> None:
-        peer = scope["client"][0] if scope.get("client") else "unknown"
-        wait = limiter.check(actor if actor.startswith("key:") else peer)
+        peer = scope["client"][0] if scope.get("client") else None
+        wait = limiter.check(actor if actor.startswith("key:") else caller_of(peer))
         if wait is not None:
             seconds = str(max(1, round(wait + 0.5)))
             raise ServiceError("rate_limited", "Too many requests.", headers={"Retry-After": seconds})

@@ -94,7 +94,13 @@ class URLPicture:
         self._data: bytes | None = None
 
     async def digest(self) -> str:
-        """SHA-256 of the picture: remembered, confirmed by a conditional GET, or fetched."""
+        """SHA-256 of the picture: of the bytes where they were read, else remembered, confirmed, or fetched.
+
+        What is remembered may no longer be what the URL delivers: an answer that is computed from the bytes belongs
+        under the digest that this says *after* ``read``.
+        """
+        if self._data is not None:
+            return sha256_hex(self._data)
         seen = self._memory.seen(self._url)
         if seen is not None and seen.fresh:
             return seen.digest
@@ -108,6 +114,7 @@ class URLPicture:
         return self._data
 
     async def _fetch(self, seen: SeenURL | None) -> str:
+        """Fetch, conditionally where ``seen`` says what was there, and remember what is there now."""
         fetched = await self._fetcher.fetch(
             self._url,
             etag=seen.etag if seen else None,
@@ -119,10 +126,6 @@ class URLPicture:
             self._data = fetched.body or b""
             digest = sha256_hex(self._data)
         self._memory.remember(
-            self._url,
-            digest,
-            etag=fetched.etag or (seen.etag if seen else None),
-            last_modified=fetched.last_modified or (seen.last_modified if seen else None),
-            max_age=fetched.max_age,
+            self._url, digest, etag=fetched.etag, last_modified=fetched.last_modified, max_age=fetched.max_age
         )
         return digest

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import threading
 
-from serving.errors import public_error
-from serving.registry.loaded import LoadedModels, RunnerPort
+from serving.errors import ServiceError, public_error
+from serving.registry.loaded import LINGER_S, LoadedModels, RunnerPort
 from serving.registry.proposals import Proposal, ProposalBoard
-from serving.registry.records import ModelKey, Routing
+from serving.registry.records import ModelKey, ModelVersion, Routing
 from serving.registry.registry import Registry
 from serving.registry.workers import Beacon, Standing
 
@@ -22,12 +22,12 @@ _log = logging.getLogger(__name__)
 class Follower:
     """Loads what is live or proposed, unloads what is neither, and tells the other processes how far it is.
 
-    ``max_extra`` versions that were asked for by name are kept beside those.
+    ``max_extra`` versions that were asked for by name are kept beside those; ``linger`` as in ``LoadedModels``.
     """
 
-    def __init__(self, registry: Registry, runner: RunnerPort, *, max_extra: int) -> None:
+    def __init__(self, registry: Registry, runner: RunnerPort, *, max_extra: int, linger: float = LINGER_S) -> None:
         self._registry = registry
-        self._loaded = LoadedModels(runner, max_extra=max_extra)
+        self._loaded = LoadedModels(runner, max_extra=max_extra, linger=linger)
         self._board = ProposalBoard(registry.home)
         self._beacon: Beacon | None = None
         self._stop = threading.Event()
@@ -107,8 +107,14 @@ class Follower:
         self._loaded.want(wanted)
         errors = {key: error for key in sorted(wanted) if (error := self._load(key))}
         self._failures = {key: error for key, error in errors.items() if key in live}
-        self._loaded.forget(lambda version: not self._registry.has(version.key))
+        self._loaded.forget(self._is_gone)
         return errors.get(proposal.key, "") if proposal else ""
+
+    def _is_gone(self, version: ModelVersion) -> bool:
+        try:
+            return self._registry.get(version.key).created_at != version.created_at
+        except ServiceError:
+            return True
 
     def _load(self, key: ModelKey) -> str:
         try:

@@ -6,16 +6,18 @@ import logging
 import sqlite3
 import threading
 import weakref
+from contextlib import suppress
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from serving.registry.database import BUSY_S, Database
 from serving.registry.schema import state
 
 CHANNEL = "lens_generation"
 POLL_S = 1.0
-"""Seconds after which PostgreSQL is asked although it notified of nothing."""
+"""Seconds after which PostgreSQL is asked although it has notified of nothing."""
 _QUERY = "SELECT generation FROM state"
 _log = logging.getLogger(__name__)
 
@@ -90,12 +92,13 @@ class _Reader:
 
 
 class PostgresGeneration:
-    """A cached number that a thread keeps fresh: PostgreSQL notifies at each commit, and is asked each second too."""
+    """A cached number that a thread keeps fresh: PostgreSQL notifies at each commit, and is asked now and then too."""
 
     is_current = False
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, poll: float = POLL_S) -> None:
         self._database = database
+        self._poll = poll
         self._number = self._ask()
         self._advancing = threading.Lock()
         self._stop = threading.Event()
@@ -112,8 +115,10 @@ class PostgresGeneration:
             self._number = max(self._number, generation)
 
     def close(self) -> None:
-        """Stop the thread; takes up to a second."""
+        """Stop the thread; where the server is away that takes up to the time between two polls."""
         self._stop.set()
+        with suppress(DBAPIError), self._database.write() as connection:
+            connection.execute(select(func.pg_notify(CHANNEL, "")))  # wakes it
         self._thread.join()
 
     def _ask(self) -> int:
@@ -126,7 +131,7 @@ class PostgresGeneration:
                 self._follow()
             except Exception as error:  # the server may be away for a while; the number stays what it was
                 _log.warning("registry database is out of reach: %s", type(error).__name__)
-                self._stop.wait(POLL_S)
+                self._stop.wait(self._poll)
 
     def _follow(self) -> None:
         import psycopg  # only those who use PostgreSQL have it
@@ -137,7 +142,7 @@ class PostgresGeneration:
                 # Asked after LISTEN and then after each notification or pause: what was committed meanwhile counts.
                 row = connection.execute(_QUERY).fetchone()
                 self.advance(int(row[0]) if row else 0)
-                for _notified in connection.notifies(timeout=POLL_S, stop_after=1):
+                for _notified in connection.notifies(timeout=self._poll, stop_after=1):
                     pass
 
 

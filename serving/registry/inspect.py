@@ -18,13 +18,15 @@ from serving.errors import ServiceError
 from serving.registry.inspection.feature_model import features_spec
 from serving.registry.inspection.model_facts import ModelFacts, read_facts
 from serving.registry.inspection.picture_model import picture_spec
-from serving.registry.inspection.probe import CPU, Probe
+from serving.registry.inspection.probe import CPU, PATIENCE_S, Probe
 
 
 def inspect_model(
     path: Path, *, preprocessing: Mapping[str, Any] | str | None, labels: tuple[str, ...] | None, threshold: float
 ) -> ModelSpec:
-    """Derive how to feed and read the model at ``path``, and prove it by running it as it will be served.
+    """Derive how to feed and read the model at ``path``, and prove it by running it.
+
+    Unless it takes long to load, it is loaded a second time, with all that was found out, as it will be served.
 
     Args:
         path: the ``.onnx`` file.
@@ -46,7 +48,8 @@ def inspect_model(
         spec = features_spec(facts, probe, labels)
     probe.close()
     spec = ModelSpec.model_validate({**dict(spec), "threshold": threshold})
-    _serve_once(path, spec)
+    if probe.load_seconds < PATIENCE_S / 2:
+        _serve_once(path, spec)
     return spec
 
 

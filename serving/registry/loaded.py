@@ -86,24 +86,28 @@ class LoadedModels:
         self._change(key, mine, lambda: self._load(version))
 
     def forget(self, is_gone: Callable[[ModelVersion], bool]) -> None:
-        """Let extras go that were deleted, or replaced under the same name."""
+        """Unload at once what is not wanted and was deleted, or replaced under the same name."""
         with self._lock:
-            extras = [self._loaded[key] for key in self._extras if key in self._loaded]
-        gone = [version.key for version in extras if is_gone(version)]
-        with self._lock:
-            for key in gone:
-                self._extras.pop(key, None)
-                self._leaving[key] = self._clock()
+            unwanted = [version for key, version in self._loaded.items() if key not in self._wanted]
+        for version in unwanted:
+            if is_gone(version):
+                self._unload(version.key)
 
     def trim(self) -> None:
         """Unload what has left for long enough; blocks while the runner drains it."""
         for key in self._due():
-            with self._lock:
-                if key in self._pending or key in self._wanted or self._loaded.pop(key, None) is None:
-                    continue
-                del self._leaving[key]
-                mine = self._pending[key] = Future()
-            self._change(key, mine, lambda key=key: self._runner.unload(str(key)))  # type: ignore[misc]
+            self._unload(key)
+
+    def _unload(self, key: ModelKey) -> None:
+        with self._lock:
+            # What is being loaded or wanted again at this moment has another turn to be trimmed.
+            if key in self._pending or key in self._wanted or key not in self._loaded:
+                return
+            del self._loaded[key]
+            self._extras.pop(key, None)
+            self._leaving.pop(key, None)
+            mine = self._pending[key] = Future()
+        self._change(key, mine, lambda: self._runner.unload(str(key)))
 
     def _touch(self, version: ModelVersion) -> bool:
         key = version.key

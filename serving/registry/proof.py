@@ -11,12 +11,13 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from preprocessing.errors import InputError
+from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
-from serving.registry.inspect import inspect_model
 
 MEMORY_CODE = "out_of_memory"
 """Stands in the answer where memory ran out; the parent knows how much there was."""
@@ -29,9 +30,13 @@ _MEMORY_REASONS = ("bad_alloc", "bad allocation", "Failed to allocate memory", "
 def main() -> None:
     """Answer one request; the process ends with it."""
     channel = _take_stdout()
+    # Imported here: the parent shares this module's vocabulary and has no use for ONNX; and before the limits, so that
+    # they count for the model alone.
+    from serving.registry.inspect import inspect_model
+
     request = json.load(sys.stdin)
     _limit(float(request["seconds"]), int(request["memory_mb"]))
-    answer = json.dumps(_answer(request)).encode()
+    answer = json.dumps(_answer(request, inspect_model)).encode()
     with os.fdopen(channel, "wb") as pipe:
         pipe.write(answer)
 
@@ -68,9 +73,16 @@ def _address_space() -> int:
     return pages * resource.getpagesize()
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _answer(request: dict[str, Any], inspect: Callable[..., ModelSpec]) -> dict[str, Any]:
+    labels = request["labels"]
     try:
-        return {"spec": _inspected(request)}
+        spec = inspect(
+            Path(request["path"]),
+            preprocessing=request["preprocessing"],
+            labels=None if labels is None else tuple(labels),
+            threshold=request["threshold"],
+        )
+        return {"spec": spec.model_dump(mode="json")}
     except (ServiceError, InputError) as error:
         message = str(error)
         code = MEMORY_CODE if any(reason in message for reason in _MEMORY_REASONS) else error.code
@@ -80,17 +92,6 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         # A stranger's file may trip anything; what it was is told, where it happened is not.
         code, message = "model_rejected", f"The model could not be examined ({type(error).__name__})."
     return {"code": code, "message": message}
-
-
-def _inspected(request: dict[str, Any]) -> dict[str, Any]:
-    labels = request["labels"]
-    spec = inspect_model(
-        Path(request["path"]),
-        preprocessing=request["preprocessing"],
-        labels=None if labels is None else tuple(labels),
-        threshold=request["threshold"],
-    )
-    return spec.model_dump(mode="json")
 
 
 if __name__ == "__main__":

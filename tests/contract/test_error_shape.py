@@ -53,7 +53,7 @@ FAILURES = [
     Failure("multipart without boundary", 400, "invalid_multipart",
             post("/predict", data=b"x", headers={"Content-Type": "multipart/form-data"})),
     Failure("broken multipart", 400, "invalid_multipart",
-            post("/predict", data=b"--b\r\nnonsense", headers={"Content-Type": "multipart/form-data; boundary=b"})),
+            post("/predict", data=b"--b\r\nno colon\r\n\r\nx\r\n--b--\r\n", headers={"Content-Type": "multipart/form-data; boundary=b"})),
     Failure("unknown content type", 415, "unsupported_media_type",
             post("/predict", data=b"x", headers={"Content-Type": "application/vnd.bentoml+pickle"})),
     Failure("nothing", 422, "validation_error", post("/predict")),

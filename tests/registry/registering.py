@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import multiprocessing
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +18,7 @@ from typing import Any
 
 from preprocessing.spec import ModelSpec, TensorInfo
 from runners.errors import LoadFailed
+from serving.errors import ServiceError
 from serving.registry.activation import Activation
 from serving.registry.follower import Follower
 from serving.registry.records import ModelKey, ModelVersion
@@ -63,21 +67,38 @@ class FakeRunner:
     def __init__(self) -> None:
         self.loaded: dict[str, bytes] = {}
         self.loads: list[str] = []
+        self.refuses = False
+        self.loading = threading.Event()
         self.may_load = threading.Event()
         self.may_load.set()
-        self.loading = threading.Event()
+        self._changed = threading.Condition()
 
     def load(self, key: str, path: Path, spec: ModelSpec) -> None:
+        self.loads.append(key)
         self.loading.set()
         assert self.may_load.wait(20), "the test never let the load go on"
-        self.loads.append(key)
         content = path.read_bytes()
-        if content == BROKEN:
+        if self.refuses or content == BROKEN:
             raise LoadFailed("the warm-up failed")
-        self.loaded[key] = content
+        with self._changed:
+            self.loaded[key] = content
+            self._changed.notify_all()
+
+    def hold(self) -> None:
+        """Let the next load wait for ``may_load``, and ``loading`` be set when it begins."""
+        self.loading.clear()
+        self.may_load.clear()
 
     def unload(self, key: str) -> None:
-        del self.loaded[key]
+        with self._changed:
+            del self.loaded[key]
+            self._changed.notify_all()
+
+    def wait_for(self, *keys: ModelKey) -> None:
+        """Return once exactly these are loaded."""
+        names = {str(key) for key in keys}
+        with self._changed:
+            assert self._changed.wait_for(lambda: set(self.loaded) == names, 10), f"{set(self.loaded)} and not {names}"
 
 
 class Worker:
@@ -97,8 +118,9 @@ class Worker:
         """The answer to the command that was sent last."""
         assert self._pipe.poll(30), "the worker does not answer"
         kind, value = self._pipe.recv()
-        if kind == "error":
-            raise value
+        if kind == "refused":
+            raise ServiceError(*value)
+        assert kind == "value", value
         return value
 
     def call(self, command: str, *arguments: Any) -> Any:
@@ -116,18 +138,21 @@ class Worker:
 def _serve(home: Path, url: str | None, pipe: Connection) -> None:
     registry = Registry.open(home, url)
     runner = FakeRunner()
-    follower = Follower(registry, runner, max_extra=2)
-    activation = Activation(registry, timeout=5)
+    follower = Follower(registry, runner, max_extra=2, linger=0.05)
     commands: dict[str, Callable[..., Any]] = {
         "start": follower.start,
-        "hold loads": runner.may_load.clear,
-        "loading": lambda: runner.loading.wait(10),
-        "loaded": lambda: dict(runner.loaded),
+        "hold loads": runner.hold,
+        "allow loads": runner.may_load.set,
+        "refuse loads": lambda: setattr(runner, "refuses", True),
+        "is loading": lambda: runner.loading.wait(10),
+        "loads": lambda: list(runner.loads),
+        "has only": runner.wait_for,
         "live": lambda: _live_and_warm(registry, runner),
+        "ensure": lambda key: asyncio.run(follower.ensure(key)),
         "register": lambda *arguments: register(registry, *arguments),
         "register from": lambda source: register_from(registry, source),
-        "activate": lambda key, seconds=5.0: _activate(registry, key, seconds),
-        "delete": lambda key: activation._delete(key),
+        "activate": lambda key, seconds=10.0: _activate(registry, key, seconds),
+        "delete": lambda key: asyncio.run(Activation(registry).delete(key)),
     }
     while True:
         try:
@@ -136,8 +161,10 @@ def _serve(home: Path, url: str | None, pipe: Connection) -> None:
             return
         try:
             pipe.send(("value", commands[command](*arguments)))
+        except ServiceError as error:
+            pipe.send(("refused", (error.code, str(error.detail))))
         except Exception as error:
-            pipe.send(("error", AssertionError(f"{type(error).__name__}: {error}")))
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
 
 
 def _activate(registry: Registry, key: ModelKey, seconds: float) -> Any:
@@ -150,33 +177,30 @@ def _live_and_warm(registry: Registry, runner: FakeRunner) -> tuple[ModelKey, bo
     return key, str(key) in runner.loaded
 
 
-def register_many(home: Path, count: int, results: Any) -> None:
-    """Register ``count`` versions and send each as it is acknowledged."""
+def register_many(home: Path, count: int, acknowledged: Connection) -> None:
+    """Register ``count`` versions and send each, with its digest, once it is acknowledged."""
     with opened(home) as registry:
         for number in range(count):
-            content = f"{multiprocessing.current_process().pid}-{number}".encode() * 50_000
-            key = register(registry, content)
-            results.send((key, hashlib.sha256(content).hexdigest()))
-    results.close()
+            content = f"{os.getpid()}-{number}".encode() * 50_000
+            acknowledged.send((register(registry, content), hashlib.sha256(content).hexdigest()))
 
 
-def die_at_event(number: int, work: Callable[..., None], *arguments: Any) -> None:
-    """Run ``work``, and be killed without warning at its ``number``-th touch of the file system."""
-    import os
-    import signal
-
-    watched = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "sqlite3.connect", "fcntl.flock"}
+def die_at_touch(number: int, home: Path, work: Callable[[Registry], object]) -> None:
+    """Do ``work``, and be killed without warning at its ``number``-th touch of the file system."""
+    touches = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "fcntl.flock"}
     left = number
 
     def hook(event: str, _arguments: Any) -> None:
         nonlocal left
-        if event in watched:
+        if event in touches:
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(hook)
-    work(*arguments)
+    with opened(home) as registry:
+        sys.addaudithook(hook)
+        work(registry)
+        os._exit(0)  # the hook cannot be taken off again
 
 
 def assert_whole(registry: Registry, acknowledged: dict[ModelKey, str]) -> None:

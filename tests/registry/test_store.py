@@ -30,7 +30,7 @@ home = pathlib.Path(sys.argv[1])
 outcomes = []
 with opened(home) as registry:
     acknowledged = {}
-    for free_kib in range(0, 160, 4):
+    for free_kib in range(0, 160, 8):
         ballast = home / "ballast"
         space = os.statvfs(home)
         ballast.write_bytes(bytes(max(0, space.f_bavail * space.f_frsize - free_kib * 1024)))

@@ -42,14 +42,15 @@ def summing(path: Path) -> Path:
     return _write(path, [total], ("N", 4), {"axes": np.array([0], np.int64)}, out=(4,))
 
 
-def looking_up(path: Path) -> Path:
-    """Y = a table's entry number x, for x from -3 to 2; every other number fails."""
-    table = {"table": np.array([10, 20, 30], np.float32)}
-    return _write(path, [helper.make_node("Gather", ["table", "x"], ["y"])], ("N", 1), table, dtype=INT64, out=("N", 1))
+def looking_up(path: Path, table: tuple[float, ...] = (10, 20, 30), *, offset: int = 0) -> Path:
+    """Y = the table's entry number x + offset, which may count from the end; a number beyond it fails."""
+    nodes = [helper.make_node("Add", ["x", "offset"], ["place"]), helper.make_node("Gather", ["table", "place"], ["y"])]
+    constants = {"table": np.array(table, np.float32), "offset": np.int64(offset)}
+    return _write(path, nodes, ("N", 1), constants, dtype=INT64, out=("N", 1))
 
 
-def counting(path: Path) -> Path:
-    """Y [1] = 1, added up max(x) times: 1e18 keeps it busy for centuries."""
+def counting(path: Path, *, at_least: int = 0) -> Path:
+    """Y [1] = 1, added up max(x) + at_least times: 1e18 keeps it busy for centuries."""
     body = helper.make_graph(
         [
             helper.make_node("Add", ["sum_in", "one"], ["sum_out"]),
@@ -68,10 +69,16 @@ def counting(path: Path) -> Path:
     )
     nodes = [
         helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
-        helper.make_node("Cast", ["most"], ["turns"], to=TensorProto.INT64),
+        helper.make_node("Cast", ["most"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Add", ["whole", "least"], ["turns"]),
         helper.make_node("Loop", ["turns", "go", "zero"], ["y"], body=body),
     ]
-    constants = {"go": np.array(True), "zero": np.zeros(1, np.float32), "one": np.ones(1, np.float32)}
+    constants = {
+        "least": np.int64(at_least),
+        "go": np.array(True),
+        "zero": np.zeros(1, np.float32),
+        "one": np.ones(1, np.float32),
+    }
     return _write(path, nodes, ("N", 1), constants, out=(1,))
 
 

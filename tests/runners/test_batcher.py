@@ -465,7 +465,7 @@ async def test_after_a_run_that_took_too_long_nothing_runs_inline_for_a_minute(
     assert model.threads.count(threading.get_ident()) == 2
 
 
-async def test_closed_and_dead_batchers_run_nothing_inline(inline: Batcher, model: FakeModel) -> None:
+async def test_a_closed_batcher_runs_nothing_inline(inline: Batcher, model: FakeModel) -> None:
     inline.close()
 
     with pytest.raises(ModelNotLoaded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,7 @@ def features_spec(facts: ModelFacts, probe: Probe, labels: tuple[str, ...] | Non
 
 @dataclass(frozen=True, slots=True)
 class _Fed:
-    """Feeds of one repeated row each that the model accepted, with its answers."""
+    """Feeds of one repeated row each that the model accepted, with its answers; none where it wants words unknown."""
 
     inputs: tuple[TensorInfo, ...]
     batching: Batching
@@ -72,6 +73,9 @@ def _fed(facts: ModelFacts, probe: Probe) -> _Fed:
             [feed for feed, _ in ran],
             [answer for _, answer in ran],
         )
+    if any(facts.evidence.words.values()):
+        # An encoder refuses words that it does not know, and which column knows which is the graph's secret.
+        return _Fed(facts.inputs, batching, [], [])
     raise ServiceError("model_rejected", f"The model failed its proof: {probe.failure}")
 
 
@@ -84,16 +88,25 @@ def _in_rows(declared: Batching, answer: Answer) -> Batching:
 
 def _fitting(labels: tuple[str, ...] | None, facts: ModelFacts, fed: _Fed) -> tuple[str, ...] | None:
     """The uploader's labels, which must fit an output; else those noted in the file, if they do."""
-    counts = [count for value in fed.answers[0].values() if (count := _classes(value, fed.batching.rows))]
-    for candidate in (labels, facts.notes.labels):
-        for count in counts if candidate else ():
-            try:
-                return fit_labels(candidate or (), count)
-            except LabelError:
-                continue
-    if labels is not None:
+    counts = [
+        count
+        for answer in fed.answers[:1]
+        for value in answer.values()
+        if (count := _classes(value, fed.batching.rows))
+    ]
+    if labels is None:
+        return _fitted(facts.notes.labels, counts) if facts.notes.labels else None
+    fitted = _fitted(labels, counts)
+    if fitted is None:
         told = f"its outputs have {', '.join(map(str, counts))}" if counts else "no output has one score a class"
         raise LabelError(f"The {len(labels)} labels do not fit the model: {told}.")
+    return fitted
+
+
+def _fitted(labels: tuple[str, ...], counts: list[int]) -> tuple[str, ...] | None:
+    for count in counts:
+        with suppress(LabelError):
+            return fit_labels(labels, count)
     return None
 
 

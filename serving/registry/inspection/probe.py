@@ -36,7 +36,7 @@ BatchKind = Literal["dynamic", "fixed", "none"]
 
 
 class Probe:
-    """One session on tensors that are made for it, with an account of the time they take.
+    """One session on tensors that are made for it, with an account of the time that it takes.
 
     Raises:
         LoadFailed: ONNX Runtime refuses the file.
@@ -45,9 +45,9 @@ class Probe:
     def __init__(self, path: Path, inputs: tuple[TensorInfo, ...], outputs: tuple[TensorInfo, ...]) -> None:
         self._started = time.monotonic()
         self._fastest = float("inf")
-        self._session = OnnxSession(
-            path, ModelSpec(inputs=inputs, outputs=outputs, batch="none"), threads=1, providers=CPU
-        )
+        loose = ModelSpec(inputs=inputs, outputs=outputs, batch="none")
+        self._session = OnnxSession(path, loose, threads=1, providers=CPU)
+        self.load_seconds = time.monotonic() - self._started
         self.failure = "it accepted none of the inputs that were made up for it"
 
     def attempt(self, feed: Feed) -> Answer | None:
@@ -101,7 +101,7 @@ def tried_batching(declared: Batching, probe: Probe, feeds: Sequence[Feed], answ
     A model that declares a free batch axis but fails on more than one row is taken as fixed at one.
     """
     size = declared.batch_size
-    if declared.batch == "none" or not probe.affords(len(feeds)):
+    if declared.batch == "none" or not feeds or not probe.affords(len(feeds)):
         return declared
     if declared.batch == "fixed" and size is not None:
         independent = size > 1 and _independent(_mixed(feeds, size), probe, answers, rows=size, alone=size)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from runners.errors import LoadFailed
+from serving.registry.loaded import LoadedModels
+from serving.registry.records import ModelKey, ModelVersion
+from tests.registry.registering import BROKEN, SPEC, FakeRunner
+
+Make = Callable[[str], ModelVersion]
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def runner() -> FakeRunner:
+    return FakeRunner()
+
+
+@pytest.fixture
+def loaded(runner: FakeRunner, clock: FakeClock) -> LoadedModels:
+    return LoadedModels(runner, max_extra=2, linger=5, clock=clock)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def version(name: str, content: bytes = b"model") -> ModelVersion:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return ModelVersion(
+            ModelKey("m", name), "m", SPEC, "0" * 64, len(content), path, datetime(2026, 1, 1, tzinfo=UTC), "t", "t"
+        )
+
+    return version
+
+
+def test_a_version_is_loaded_once_for_all_who_ask(loaded: LoadedModels, runner: FakeRunner, make: Make) -> None:
+    version = make("v1")
+    runner.may_load.clear()
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(loaded.ensure, version) for _ in range(8)]
+        runner.loading.wait(5)
+        runner.may_load.set()
+        for answer in asked:
+            answer.result(5)
+
+    assert runner.loads == ["m@v1"]
+    assert loaded.has(version)
+
+
+def test_a_load_that_fails_fails_for_all_who_wait_and_is_tried_again_later(
+    loaded: LoadedModels, runner: FakeRunner, make: Make
+) -> None:
+    version = make("v1")
+    version.model_path.write_bytes(BROKEN)
+    for _ in range(2):
+        with pytest.raises(LoadFailed):
+            loaded.ensure(version)
+
+    assert runner.loads == ["m@v1"] * 2
+    assert loaded.keys() == frozenset()
+
+
+def test_wanted_versions_stay_and_others_leave_after_lingering(
+    loaded: LoadedModels, runner: FakeRunner, clock: FakeClock, make: Make
+) -> None:
+    old, new = make("v1"), make("v2")
+    loaded.want([old.key])
+    loaded.ensure(old)
+    loaded.want([new.key])
+    loaded.ensure(new)
+
+    loaded.trim()
+    clock.now = 4.9
+    loaded.trim()
+    assert set(runner.loaded) == {"m@v1", "m@v2"}
+
+    clock.now = 5
+    loaded.trim()
+    assert set(runner.loaded) == {"m@v2"}
+
+
+def test_of_versions_asked_for_by_name_the_least_recently_used_leaves(
+    loaded: LoadedModels, runner: FakeRunner, clock: FakeClock, make: Make
+) -> None:
+    wanted, first, second, third = make("live"), make("v1"), make("v2"), make("v3")
+    loaded.want([wanted.key])
+    for version in (wanted, first, second, first, third):
+        loaded.ensure(version)
+
+    for clock.now in (0, 5):
+        loaded.trim()
+
+    assert set(runner.loaded) == {"m@live", "m@v1", "m@v3"}
+
+
+def test_a_version_that_is_asked_for_while_it_leaves_stays(
+    loaded: LoadedModels, runner: FakeRunner, clock: FakeClock, make: Make
+) -> None:
+    version = make("v1")
+    loaded.want([version.key])
+    loaded.ensure(version)
+    loaded.want([])
+    loaded.trim()
+    assert loaded.has(version)
+
+    clock.now = 5
+    loaded.trim()
+
+    assert set(runner.loaded) == {"m@v1"}
+    assert runner.loads == ["m@v1"]
+
+
+def test_a_version_registered_again_under_its_old_name_is_loaded_again(
+    loaded: LoadedModels, runner: FakeRunner, make: Make
+) -> None:
+    version = make("v1")
+    loaded.ensure(version)
+    version.model_path.write_bytes(b"another")
+    again = dataclasses.replace(version, created_at=version.created_at + timedelta(seconds=1))
+    assert not loaded.has(again)
+
+    loaded.ensure(again)
+
+    assert runner.loaded == {"m@v1": b"another"}
+
+
+def test_deleted_versions_are_unloaded_at_once(loaded: LoadedModels, runner: FakeRunner, make: Make) -> None:
+    kept, deleted, leaving = make("v1"), make("v2"), make("v3")
+    for version in (leaving, kept, deleted):  # two may stay: the first leaves, but lingers
+        loaded.ensure(version)
+    loaded.trim()
+
+    loaded.forget(lambda version: version in (deleted, leaving))
+
+    assert set(runner.loaded) == {"m@v1"}
+
+
+def test_loading_waits_for_an_unload_that_is_under_way(clock: FakeClock, make: Make) -> None:
+    version, draining, drained = make("v1"), threading.Event(), threading.Event()
+
+    class Draining(FakeRunner):
+        def unload(self, key: str) -> None:
+            draining.set()
+            assert drained.wait(10)
+            super().unload(key)
+
+    slow = Draining()
+    loaded = LoadedModels(slow, max_extra=0, linger=0, clock=clock)
+    loaded.ensure(version)
+    with ThreadPoolExecutor(2) as pool:
+        trimming = pool.submit(loaded.trim)
+        assert draining.wait(5)
+        ensuring = pool.submit(loaded.ensure, version)
+        assert not loaded.has(version)
+        drained.set()
+        trimming.result(5)
+        ensuring.result(5)
+
+    assert slow.loads == ["m@v1"] * 2
+    assert slow.loaded == {"m@v1": b"model"}
