@@ -41,7 +41,7 @@ class Plan:
     workers: int = 2
 
 
-QUICK = Plan(rounds=1, seconds=1)
+QUICK = Plan(rounds=1, seconds=2)
 
 
 def main() -> None:
@@ -97,7 +97,9 @@ def _measured(step: _Step, plan: Plan, models: Path) -> Point:
     if step.server is None:
         return Point(LIMIT, step.work.name, 0, step.round, _limit(step.work, plan, models))
     load(step.server.url, step.work, step.connections, plan.warm_up_seconds)
+    step.server.settle()
     seen = load(step.server.url, step.work, step.connections, plan.seconds)
+    step.server.settle()
     return Point(step.server.name, step.work.name, step.connections, step.round, seen)
 
 
@@ -109,8 +111,7 @@ def _limit(work: Work, plan: Plan, models: Path) -> Load:
         for _ in range(plan.workers)
     ]
     rates = [float(process.communicate()[0]) for process in processes]
-    milliseconds = 1000 * len(rates) / sum(rates)
-    return Load(round(sum(rates) * plan.seconds), plan.seconds, 0, milliseconds, milliseconds, milliseconds)
+    return Load(requests=round(sum(rates) * plan.seconds), seconds=plan.seconds, failed=0)
 
 
 def _require_same_answer(servers: list[Server], work: Work) -> None:

@@ -60,11 +60,13 @@ def markdown(facts: dict[str, Any], points: list[Point]) -> str:
     tables = [_table(name, [point for point in points if point.work == name]) for name in names]
     changed = " with uncommitted changes" if facts["uncommitted_changes"] else ""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    settings = ", ".join(f"{name} {value}" for name, value in facts["settings"].items())
+    settings = facts["settings"]
     about = (
         f"Measured {facts['date']} at commit {facts['commit']}{changed} on {facts['machine']} "
         f"(load before: {facts['load_before']}).\n"
-        f"{settings}; Python {facts['python']}, {versions}."
+        f"Answers a second: median of {settings['rounds']} rounds of {settings['seconds']} s each, "
+        f"± half of what lies between the best and the worst; {settings['workers']} workers each.\n"
+        f"Python {facts['python']}, {versions}."
     )
     return "\n\n".join([*tables, about]) + "\n"
 
@@ -83,7 +85,7 @@ def _table(work: str, points: list[Point]) -> str:
 def _row(variant: str, columns: list[int], points: list[Point]) -> list[str]:
     loads = {number: [point.load for point in points if point.connections in (number, 0)] for number in columns}
     rates = [_rate([load.rate for load in loads[number]]) for number in columns]
-    p99 = " / ".join(f"{median(load.p99_ms for load in loads[number]):.1f}" for number in columns)
+    p99 = " / ".join(_milliseconds([load.p99_ms for load in loads[number]]) for number in columns)
     sent, failed = sum(point.load.requests for point in points), sum(point.load.failed for point in points)
     return [variant, *rates, p99, f"{failed} of {sent}"]
 
@@ -92,6 +94,11 @@ def _rate(rates: list[float]) -> str:
     middle = median(rates)
     spread = (max(rates) - min(rates)) / middle / 2 if middle else 0
     return f"{middle:,.0f} ±{spread:.0%}" if len(rates) > 1 else f"{middle:,.0f}"
+
+
+def _milliseconds(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{median(known):.1f}" if known else "-"
 
 
 def _unique(names: Iterable[str]) -> list[str]:

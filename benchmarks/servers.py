@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]  # BentoML brings it
 import requests
 
 from benchmarks.peers.classifier import MODELS
@@ -23,6 +24,7 @@ from benchmarks.workload import Work
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 START_SECONDS, STOP_SECONDS = 90, 25
+SETTLE_SECONDS, IDLE_CPU_SECONDS = 0.25, 0.05
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,19 @@ class Server:
 
     name: str
     url: str
+    pid: int
+
+    def settle(self) -> None:
+        """Wait until the server has worked off what a load left in its queues when it hung up."""
+        before, now = -1.0, self._cpu_seconds()
+        while now - before > IDLE_CPU_SECONDS:
+            time.sleep(SETTLE_SECONDS)
+            before, now = now, self._cpu_seconds()
+
+    def _cpu_seconds(self) -> float:
+        parent = psutil.Process(self.pid)
+        times = [process.cpu_times() for process in (parent, *parent.children(recursive=True))]
+        return float(sum(time.user + time.system for time in times))
 
     def answer(self, work: Work) -> Any:
         """What tells that the work was done: the class number, or the best label."""
@@ -105,7 +120,7 @@ def running(variant: Variant, models: Path, state: Path, workers: int) -> Iterat
     try:
         _wait_until_it_answers(url, process, log)
         variant.prepare(url, models)
-        yield Server(variant.name, url)
+        yield Server(variant.name, url, process.pid)
     finally:
         _stop(process)
 

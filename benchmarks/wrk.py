@@ -21,9 +21,9 @@ class Load:
     requests: int
     seconds: float
     failed: int
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None
 
     @property
     def rate(self) -> float:

@@ -217,7 +217,8 @@ def _placed(tensor: _Tensor, item: Sequence[Dimension], spec: ModelSpec, what: s
 
 def _misfit(shape: Shape, item: Sequence[Dimension], spec: ModelSpec, what: str) -> FeatureError:
     size = _known_size(item)
-    if size is not None and (len(shape) == 1 or (len(shape) == 2 == len(item) + 1)):
+    rows_of_vectors = len(shape) == 2 == len(item) + 1 and spec.batch != "none"
+    if size is not None and (len(shape) == 1 or rows_of_vectors):
         return _wrong_count(size, shape[-1], "" if what == "features" else f" for '{what}'")
     wanted = ", ".join("any" if not isinstance(axis, int) else str(axis) for axis in item)
     rows = "" if spec.batch == "none" else ", or a list of such"

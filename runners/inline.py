@@ -7,8 +7,11 @@ import math
 INLINE_BELOW = 0.0005
 """Seconds.  The way to another thread and back costs about a tenth of this."""
 
-PATIENCE = 10
-"""A run that takes this many times ``INLINE_BELOW`` was no short one: it is ended, and inlining pauses."""
+PATIENCE = 100
+"""A run that takes this many times the bound was no short one: it is ended, and inlining pauses.
+
+Not less: on a busy machine a thread is taken off its core for some milliseconds now and then.
+"""
 
 PAUSE = 60.0
 """Seconds without inlining after that: a machine that stalled once is forgiven, a model that hangs seldom met."""

@@ -41,7 +41,7 @@ class Versions(Protocol):
     ) -> ModelVersion:
         """Store the file and publish its row; not live yet."""
 
-    def delete(self, key: ModelKey) -> None:
+    def delete(self, key: ModelKey) -> object:
         """Remove a version that is not live."""
 
 

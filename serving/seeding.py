@@ -114,7 +114,4 @@ def _register(registry: Seeds, prover: Prover, wanted: Seed) -> ModelVersion:
         detail = error.detail if isinstance(error, ServiceError) else error
         raise SeedError(f"{wanted.model.name} cannot be served: {detail}") from None
     name = name_from_filename(wanted.model.name)
-    return registry.register(
-        wanted.model, id=name, version=None, name=name, spec=spec, actor="seed", source="seed"
-    )
-
+    return registry.register(wanted.model, id=name, version=None, name=name, spec=spec, actor="seed", source="seed")

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,7 +66,9 @@ def lens_server(home: Path, settings: Mapping[str, str] | None = None, *, wait: 
 
 
 def _start(home: Path, port: int, settings: Mapping[str, str], out: IO[bytes]) -> subprocess.Popen[bytes]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LENS_", "BENTOML_", "PROMETHEUS_"))}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LENS_", "BENTOML_", "PROMETHEUS_"))
+    }
     environment = {
         **inherited,
         "LENS_HOME": str(home / "lens"),
@@ -104,10 +106,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 class PictureSite:

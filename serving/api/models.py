@@ -8,7 +8,7 @@ from asyncio import to_thread
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -318,4 +318,4 @@ def _tensor(item: TensorInfo) -> dict[str, Any]:
 
 
 def _dump(value: BaseModel | None) -> dict[str, Any] | None:
-    return cast(dict[str, Any], value.model_dump(mode="json")) if value else None
+    return value.model_dump(mode="json") if value else None

@@ -69,6 +69,7 @@ class Activation:
         deadline = time.monotonic() + self._timeout
         try:
             with self._board.turn(self._timeout, self._pause), self._board.proposing(key) as proposal:
+                self._wait_until_warm(proposal, deadline)
                 generation = self._registry.make_live(key, default=default, actor=actor)
         except TimeoutError:
             raise _failed(key, f"another activation is under way for more than {self._timeout:g} s") from None

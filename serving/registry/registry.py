@@ -199,6 +199,12 @@ class Registry:
         self._catalogue.mark_seeded(sha256, key)
 
     @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A folder for an upload on its way in, gone after the block; a sweep removes it if the process dies before."""
+        with self._store.workspace() as folder:
+            yield folder
+
+    @contextmanager
     def starting(self) -> Iterator[None]:
         """Start up alone: of several processes that sweep and seed, one does at a time."""
         with exclusive(self.home / "run" / "start.lock", seconds=START_S):

@@ -81,6 +81,12 @@ class ArtefactStore:
         return self.entry(key) / entry.MODEL_FILE
 
     @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A folder on the store's disk, removed at the end of the block, or by a sweep if the process dies before."""
+        with self._work() as work:
+            yield work.folder
+
+    @contextmanager
     def stage(self, model_file: Path) -> Iterator[Staged]:
         """Copy ``model_file`` to the store's disk; what has not been placed by the end of the block is removed.
 

@@ -31,7 +31,9 @@ def lens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LensServer]:
         yield server
 
 
-def upload_colors(lens: LensServer, *, name: str = "colors", bias: tuple[float, ...] | None = None) -> dict[str, object]:
+def upload_colors(
+    lens: LensServer, *, name: str = "colors", bias: tuple[float, ...] | None = None
+) -> dict[str, object]:
     """Make a color classifier the default; its answer."""
     files = {
         "model": (f"{name}.onnx", mean_color_classifier(bias=bias)),

@@ -37,7 +37,10 @@ class TestPictureByUrl:
 
     def test_after_an_upload_every_picture_is_the_new_models(self, colors: LensServer, site: PictureSite) -> None:
         url = site.put(f"/{uuid.uuid4()}.jpg", picture(RED))
-        assert requests.post(f"{colors.url}/predict", json={"image_url": url}, timeout=10).json()["predicted_label"] == "red"
+        assert (
+            requests.post(f"{colors.url}/predict", json={"image_url": url}, timeout=10).json()["predicted_label"]
+            == "red"
+        )
         try:
             upload_colors(colors, name="always-blue", bias=(0.0, 0.0, 100.0))
             for _ in range(12):  # fresh connections meet both workers
@@ -73,7 +76,7 @@ class TestTopK:
         answer = requests.post(f"{colors.url}/infer", files={field: ("cat.jpg", picture(GREEN))}, timeout=10)
         predictions = answer.json()["predictions"]
         assert answer.status_code == 200
-        assert [p["label"] for p in predictions][0] == "green"
+        assert predictions[0]["label"] == "green"
         assert len(predictions) == 3
         assert predictions == sorted(predictions, key=lambda p: -p["probability"])
         assert isinstance(answer.json()["inference_time_ms"], float)
@@ -94,7 +97,7 @@ class TestTopK:
         }
         with lens_server(home, settings) as lens:
             answer = requests.post(f"{lens.url}/infer", files={"image": picture(RED)}, timeout=10).json()
-            assert [p["label"] for p in answer["predictions"]][0] == "red"
+            assert answer["predictions"][0]["label"] == "red"
             assert len(answer["predictions"]) == 2
             assert answer["model_id"] == "model"
 
@@ -167,7 +170,12 @@ class TestModelNexus:
         answer = requests.post(f"{lens.url}/models/upload", files=files, data=fields, timeout=60)
         body = answer.json()
         assert answer.status_code == 201
-        assert body["model"] == {"id": "nexus", "name": "My Classifier", "version": "v1.0.0", "path": "models/nexus.onnx"}
+        assert body["model"] == {
+            "id": "nexus",
+            "name": "My Classifier",
+            "version": "v1.0.0",
+            "path": "models/nexus.onnx",
+        }
         assert {k: body["info"]["inputs"][0][k] for k in ("name", "dtype", "shape")} == {
             "name": "input",
             "dtype": 1,
@@ -197,9 +205,7 @@ class TestModelNexus:
         assert (answer.status_code, answer.json()["code"]) == (400, "not_onnx")
 
     def test_features_give_a_prediction(self, iris: LensServer) -> None:
-        answer = requests.post(
-            f"{iris.url}/predict", json={"model_id": "my_classifier", "features": IRIS}, timeout=10
-        )
+        answer = requests.post(f"{iris.url}/predict", json={"model_id": "my_classifier", "features": IRIS}, timeout=10)
         body = answer.json()
         assert answer.status_code == 200
         assert body["model_id"] == "my_classifier"

@@ -36,6 +36,7 @@ def call(method: str, path: str, **arguments: Any) -> Send:
 
 
 JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 ONNX = {"file": ("m.onnx", iris_classifier())}
 IRIS = {"model_id": "my_classifier", "features": [1, 2, 3, 4]}
 
@@ -53,7 +54,7 @@ FAILURES = [
     Failure("multipart without boundary", 400, "invalid_multipart",
             post("/predict", data=b"x", headers={"Content-Type": "multipart/form-data"})),
     Failure("broken multipart", 400, "invalid_multipart",
-            post("/predict", data=b"--b\r\nno colon\r\n\r\nx\r\n--b--\r\n", headers={"Content-Type": "multipart/form-data; boundary=b"})),
+            post("/predict", data=b"--b\r\nno colon\r\n\r\nx\r\n--b--\r\n", headers=FORM)),
     Failure("unknown content type", 415, "unsupported_media_type",
             post("/predict", data=b"x", headers={"Content-Type": "application/vnd.bentoml+pickle"})),
     Failure("nothing", 422, "validation_error", post("/predict")),
@@ -64,7 +65,8 @@ FAILURES = [
     Failure("threshold over one", 422, "validation_error", post("/predict", json={**IRIS, "threshold": 1.5})),
     Failure("no picture", 400, "not_an_image", post("/predict", files={"file": b"text"})),
     Failure("an empty picture", 400, "not_an_image", post("/predict", files={"file": b""})),
-    Failure("a damaged picture", 400, "image_damaged", post("/predict", files={"file": picture(size=(640, 480))[:900]})),
+    Failure("a damaged picture", 400, "image_damaged",
+            post("/predict", files={"file": picture(size=(640, 480))[:900]})),
     Failure("bad base64", 400, "not_an_image", post("/predict", json={"image": "%%%"})),
     Failure("a raw body that is no picture", 400, "not_an_image",
             post("/predict", data=b"x", headers={"Content-Type": "image/png"})),
@@ -79,13 +81,16 @@ FAILURES = [
     Failure("unknown model", 404, "model_not_found", post("/predict", json={"model_id": "nobody", "features": [1]})),
     Failure("unknown version", 404, "model_not_found",
             post("/predict", json={"model_id": "my_classifier@v9", "features": [1]})),
-    Failure("a name that cannot be", 404, "model_not_found", post("/predict", json={"model_id": "../x", "features": [1]})),
+    Failure("a name that cannot be", 404, "model_not_found",
+            post("/predict", json={"model_id": "../x", "features": [1]})),
     Failure("a private address", 400, "url_forbidden", post("/predict", json={"image_url": "http://10.0.0.1/cat.jpg"})),
     Failure("a metadata address", 400, "url_forbidden",
             post("/predict", json={"image_url": "http://169.254.169.254/latest/"})),
     Failure("a file URL", 400, "url_forbidden", post("/predict", json={"image_url": "file:///etc/passwd"})),
-    Failure("a closed port", 400, "url_unreachable", post("/predict", json={"image_url": "http://127.0.0.1:9/cat.jpg"})),
-    Failure("a body that is too large", 413, "body_too_large", post("/predict", data=b"x" * (33 * 2**20), headers=JSON)),
+    Failure("a closed port", 400, "url_unreachable",
+            post("/predict", json={"image_url": "http://127.0.0.1:9/cat.jpg"})),
+    Failure("a body that is too large", 413, "body_too_large",
+            post("/predict", data=b"x" * (33 * 2**20), headers=JSON)),
     Failure("a stream that is too large", 413, "body_too_large",
             lambda url: requests.post(f"{url}/predict", data=iter([b"x" * 2**20] * 40), headers=JSON, timeout=30)),
     Failure("infer with nothing", 422, "validation_error", post("/infer")),

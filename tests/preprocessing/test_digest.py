@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preprocessing.digest import answer_key, sha256_hex
@@ -45,6 +45,7 @@ _PARTS = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(_PARTS, _PARTS)
 def test_keys_are_equal_only_where_all_parts_are(one: Any, other: Any) -> None:
     assert (answer_key(*one) == answer_key(*other)) is (one == other)

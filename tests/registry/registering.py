@@ -36,7 +36,9 @@ processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.registry.registering"])
 
 
-def register(registry: Registry, content: bytes = b"model", *, id: str = "iris", version: str | None = None) -> ModelKey:
+def register(
+    registry: Registry, content: bytes = b"model", *, id: str = "iris", version: str | None = None
+) -> ModelKey:
     """Register ``content`` as a model file and return its key."""
     source = registry.home / f"upload-{threading.get_ident()}-{hashlib.sha256(content).hexdigest()[:12]}.onnx"
     source.write_bytes(content)
@@ -109,6 +111,12 @@ class Worker:
         self.process: BaseProcess = processes.Process(target=_serve, args=(home, url, theirs), daemon=True)
         self.process.start()
         theirs.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self.process.pid is not None
+        return self.process.pid
 
     def ask(self, command: str, *arguments: Any) -> None:
         """Send a command without waiting for its answer."""

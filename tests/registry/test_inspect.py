@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
@@ -34,6 +35,88 @@ def save(tmp_path: Path) -> Save:
 
 def inspected(path: Path, preprocessing: object = None, labels: tuple[str, ...] | None = None) -> ModelSpec:
     return inspect_model(path, preprocessing=preprocessing, labels=labels, threshold=0.0)
+
+
+def refusal(path: Path) -> ServiceError:
+    with pytest.raises(ServiceError) as refused:
+        inspected(path)
+    assert str(path.parent) not in str(refused.value.detail)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"PK\x03\x04" + bytes(100), "ZIP"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
+        (b"\x1f\x8b" + bytes(20), "gzip"),
+        (b"a text, no more", "not an ONNX file"),
+        (b'{"a": 1}', "JSON"),
+        (bytes(1000), "not an ONNX file"),
+        (mean_color_classifier()[:-40], "damaged"),
+    ],
+)
+def test_bytes_that_are_no_onnx_are_a_bad_request(data: bytes, told: str, save: Save) -> None:
+    error = refusal(save(data))
+    assert (error.code, error.status) == ("not_onnx", 400)
+    assert told in str(error.detail)
+
+
+def changed(change: Callable[[onnx.ModelProto], object], data: bytes | None = None) -> bytes:
+    model = onnx.load_model_from_string(data or iris_classifier())
+    change(model)
+    return bytes(model.SerializeToString())
+
+
+def external(location: str) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+
+    return change
+
+
+def branch_with_external_data(model: onnx.ModelProto) -> None:
+    tensor = TensorProto(name="hidden", data_type=TensorProto.FLOAT, dims=[1])
+    external_tensor = onnx.ModelProto(graph=onnx.GraphProto(initializer=[tensor]))
+    external("weights.bin")(external_tensor)
+    branch = helper.make_graph([], "branch", [], [])
+    branch.initializer.extend(external_tensor.graph.initializer)
+    model.graph.node.append(helper.make_node("If", ["label"], ["z"], then_branch=branch, else_branch=branch))
+
+
+REFUSED = {
+    "a newer file format": (changed(lambda model: setattr(model, "ir_version", 14)), "up to 13"),
+    "a newer operator set": (changed(lambda model: setattr(model.opset_import[0], "version", 27)), "up to 26"),
+    "weights beside the file": (changed(external("weights.bin")), "one file"),
+    "weights in a system file": (changed(external("../../../../etc/passwd")), "one file"),
+    "weights at an absolute path": (changed(external("/etc/passwd")), "one file"),
+    "weights in the server's memory": (changed(external("*/_ORT_MEM_ADDR_/*")), "one file"),
+    "weights of a branch beside the file": (changed(branch_with_external_data), "one file"),
+    "an unknown operator": (changed(lambda model: setattr(model.graph.node[0], "op_type", "Nope")), "Nope"),
+    "a custom operator": (
+        changed(lambda model: setattr(model.graph.node[0], "domain", "com.example")),
+        "com.example::MatMul",
+    ),
+    "no input": (changed(lambda model: model.graph.ClearField("input")), "no input"),
+    "no output": (changed(lambda model: model.graph.ClearField("output")), "no output"),
+    "an output that NumPy cannot hold": (
+        changed(lambda model: setattr(model.graph.output[0].type.tensor_type, "elem_type", TensorProto.BFLOAT16)),
+        "bfloat16",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "told"), REFUSED.values(), ids=REFUSED.keys())
+def test_onnx_that_cannot_run_here_is_refused_with_the_reason(data: bytes, told: str, save: Save) -> None:
+    error = refusal(save(data))
+    assert (error.code, error.status) == ("invalid_model", 422)
+    assert told in str(error.detail)
 
 
 FORMS = {
@@ -393,21 +476,18 @@ def test_a_vocabulary_is_learnt_from_the_graph(save: Save) -> None:
 def test_a_model_that_knows_other_words_than_were_tried_is_taken_unproved(save: Save) -> None:
     nodes = []
     for place, known in (("first", "tea"), ("second", "red")):
+        word, known_words = f"{place} word", {"cats_strings": [known], "zeros": 0}
         nodes += [
-            helper.make_node("ArrayFeatureExtractor", ["words", place], [f"{place} word"], domain="ai.onnx.ml"),
-            helper.make_node(
-                "OneHotEncoder",
-                [f"{place} word"],
-                [f"{place} code"],
-                domain="ai.onnx.ml",
-                cats_strings=[known],
-                zeros=0,
-            ),
+            helper.make_node("ArrayFeatureExtractor", ["words", place], [word], domain="ai.onnx.ml"),
+            helper.make_node("OneHotEncoder", [word], [f"{place} code"], domain="ai.onnx.ml", **known_words),
         ]
     data = model_bytes(
         nodes,
         [helper.make_tensor_value_info("words", TensorProto.STRING, ["N", 2])],
-        [helper.make_tensor_value_info(f"{place} code", TensorProto.FLOAT, None) for place in ("first", "second")],
+        [
+            helper.make_tensor_value_info(f"{place} code", TensorProto.FLOAT, [None] * 3)
+            for place in ("first", "second")
+        ],
         {"first": np.array([0], np.int64), "second": np.array([1], np.int64)},
     )
     spec = inspected(save(data))

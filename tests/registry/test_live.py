@@ -52,6 +52,14 @@ def refused(worker: Worker, *call: object) -> tuple[str, str]:
     return caught.value.code, str(caught.value.detail)
 
 
+def freeze(worker: Worker) -> None:
+    """Stop every thread of the worker; the signal alone is only the beginning of that."""
+    os.kill(worker.pid, signal.SIGSTOP)
+    threads = [task / "stat" for task in Path(f"/proc/{worker.pid}/task").iterdir()]
+    while any(") T " not in thread.read_text() for thread in threads):
+        pass
+
+
 def test_an_activation_is_live_and_warm_on_every_worker_before_it_is_answered(start: Start) -> None:
     one, two = start(), start()
 
@@ -122,8 +130,7 @@ def test_a_worker_that_dies_while_it_is_waited_for_is_dropped(start: Start) -> N
 
 def test_a_frozen_worker_fails_the_activation_and_nothing_changes(start: Start, registry: Registry) -> None:
     one, two = start(), start()
-    assert two.process.pid is not None
-    os.kill(two.process.pid, signal.SIGSTOP)
+    freeze(two)
 
     code, detail = refused(one, "activate", V2, 0.3)
 
@@ -131,7 +138,7 @@ def test_a_frozen_worker_fails_the_activation_and_nothing_changes(start: Start, 
     assert registry.resolve(None) == V1
     one.call("has only", V1)
 
-    os.kill(two.process.pid, signal.SIGCONT)
+    os.kill(two.pid, signal.SIGCONT)
     assert one.call("activate", V2).live_on == "2/2"
 
 

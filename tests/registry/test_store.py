@@ -202,6 +202,21 @@ def test_the_sweep_leaves_alone_what_a_living_process_is_writing(registry: Regis
     assert_whole(registry, {key: hashlib.sha256(b"first half, second half").hexdigest()})
 
 
+def test_an_upload_on_its_way_in_is_swept_only_when_its_process_is_dead(registry: Registry) -> None:
+    ours, theirs = processes.Pipe()
+    child = processes.Process(target=_receive_for_ever, args=(registry.home, theirs))
+    child.start()
+    upload = ours.recv()
+    assert registry.sweep().removed == ()
+    assert upload.exists()
+
+    child.kill()
+    child.join()
+
+    assert registry.sweep().removed == (upload.parent.name,)
+    assert_whole(registry, {})
+
+
 def test_a_limit_on_file_sizes_leaves_nothing_behind(registry: Registry) -> None:
     child = processes.Process(target=_register_with_little_room, args=(registry.home,))
     child.start()
@@ -235,3 +250,10 @@ def _register_with_little_room(home: Path) -> None:
         with pytest.raises(ServiceError) as caught:
             register_from(registry, source)
         assert caught.value.code == "storage_full"
+
+
+def _receive_for_ever(home: Path, pipe: Any) -> None:
+    with opened(home) as registry, registry.workspace() as folder:
+        (folder / "model.onnx").write_bytes(b"half")
+        pipe.send(folder / "model.onnx")
+        pipe.recv()

@@ -452,7 +452,7 @@ async def _queued_or_running(model: FakeModel, runs: int) -> None:
 async def test_after_a_run_that_took_too_long_nothing_runs_inline_for_a_minute(
     inline: Batcher, model: FakeModel
 ) -> None:
-    model.seconds = 0.006
+    model.seconds = 0.06
     await _submit(inline, model, rows(1.0))
     model.seconds = 0.0001
 

@@ -118,12 +118,12 @@ async def test_a_run_past_its_deadline_is_ended_and_the_next_one_runs(runner: On
 
 async def test_a_model_that_hangs_holds_up_the_event_loop_no_longer_than_its_leash(make: Make, tmp_path: Path) -> None:
     """It looked short ten times over, so it starts on the loop; the watchdog sends it to the thread."""
-    runner = make(inline_below=0.005)
+    runner = make(inline_below=0.001)
     runner.load("a", counting(tmp_path / "m.onnx"), COUNTER)
     for _ in range(10):
         await runner.run("a", _rows(1, width=1), rows=1, deadline=soon())
 
-    hanging = asyncio.create_task(runner.run("a", _rows(CENTURIES, width=1), rows=1, deadline=soon(0.5)))
+    hanging = asyncio.create_task(runner.run("a", _rows(CENTURIES, width=1), rows=1, deadline=soon(0.4)))
     ticks = 0
     while not hanging.done():
         await asyncio.sleep(0)

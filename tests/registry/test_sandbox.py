@@ -1,0 +1,212 @@
+"""Foreign files in the sandbox: every one ends as a spec or as one clear refusal, in time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from preprocessing.spec import ModelSpec
+from serving.errors import ServiceError
+from serving.registry.sandbox import Sandbox
+from tests.graphs import iris_classifier, mean_color_classifier, model_bytes
+from tests.registry.picture_models import picture_model, saved
+from tests.runners.onnx_files import counting
+
+Save = Callable[[bytes], Path]
+SANDBOX = Sandbox(seconds=18, memory_mb=2048)
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    return saved(tmp_path)
+
+
+def refusal(path: Path, sandbox: Sandbox = SANDBOX, **options: object) -> ServiceError:
+    with pytest.raises(ServiceError) as refused:
+        sandbox.prove(path, **options)  # type: ignore[arg-type]
+    told = str(refused.value.detail)
+    assert str(path.parent) not in told and "Traceback" not in told and ".cc:" not in told
+    return refused.value
+
+
+def test_an_honest_model_comes_back_as_its_spec(save: Save) -> None:
+    spec = SANDBOX.prove(
+        save(mean_color_classifier()),
+        preprocessing={"preset": "zero-one", "resize": "squash"},
+        labels=("r", "g", "b"),
+        threshold=0.85,
+    )
+    assert spec.image is not None and spec.image.resize == "squash"
+    assert (spec.labels, spec.threshold, spec.batchable) == (("r", "g", "b"), 0.85, True)
+
+
+def test_it_works_from_any_folder_and_from_several_threads(save: Save, tmp_path: Path) -> None:
+    path = save(iris_classifier())
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            specs = list(pool.map(SANDBOX.prove, [path, Path("model.onnx")]))
+    finally:
+        os.chdir(before)
+    assert specs[0] == specs[1]
+
+
+def test_every_kind_of_refusal_keeps_its_code(save: Save) -> None:
+    text = refusal(save(b"a text, no more"))
+    assert (text.code, text.status) == ("not_onnx", 400)
+    no_output = onnx.load_model_from_string(iris_classifier())
+    no_output.graph.ClearField("output")
+    unusable = refusal(save(bytes(no_output.SerializeToString())))
+    assert (unusable.code, unusable.status) == ("invalid_model", 422)
+
+
+def test_labels_and_options_that_do_not_fit_are_refused(save: Save) -> None:
+    path = save(picture_model())
+    assert refusal(path, labels=("a", "b")).code == "invalid_labels"
+    assert refusal(path, preprocessing={"size": [64, 64]}).code == "invalid_preprocessing"
+    assert refusal(path, preprocessing="no-such-preset").status == 422
+
+
+def memory_eater(gigabytes: int) -> bytes:
+    """Allocates at run time, and touches what it got."""
+    return model_bytes(
+        [
+            helper.make_node("Shape", ["x"], ["shape"]),
+            helper.make_node("ReduceProd", ["shape"], ["count"], keepdims=1),
+            helper.make_node("Mul", ["count", "each"], ["size"]),
+            helper.make_node("ConstantOfShape", ["size"], ["huge"]),
+            helper.make_node("ReduceSum", ["huge"], ["sum"], keepdims=0),
+            helper.make_node("Add", ["x", "sum"], ["y"]),
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 4])],
+        {"each": np.array([gigabytes * 2**26], np.int64)},
+    )
+
+
+@pytest.mark.parametrize("gigabytes", [4, 1024])
+def test_a_model_that_eats_memory_is_refused(gigabytes: int, save: Save) -> None:
+    error = refusal(save(memory_eater(gigabytes)))
+    assert (error.code, error.status) == ("model_rejected", 422)
+    assert "2048 MiB" in str(error.detail)
+
+
+def endless(folder: Path) -> Path:
+    return counting(folder / "endless.onnx", at_least=10**18)
+
+
+def test_a_model_that_never_returns_is_ended_in_time(tmp_path: Path) -> None:
+    began = time.monotonic()
+    error = refusal(endless(tmp_path), Sandbox(seconds=2, memory_mb=1024))
+    assert time.monotonic() - began < 4
+    assert error.code == "model_rejected" and "within 2 seconds" in str(error.detail)
+
+
+@dataclass
+class AtWork:
+    """A child that is busy with an endless model, and the refusal that its end leads to."""
+
+    child: int
+    refused: Future[ServiceError]
+
+
+@pytest.fixture
+def at_work(tmp_path: Path) -> Iterator[AtWork]:
+    path = endless(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(refusal, path)
+        child = _child_at_work()
+        yield AtWork(child, refused)
+        if not refused.done():
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_crash_is_told_by_its_signal(at_work: AtWork) -> None:
+    os.kill(at_work.child, signal.SIGFPE)
+    error = at_work.refused.result(timeout=20)
+    assert error.code == "model_rejected" and "SIGFPE" in str(error.detail)
+
+
+def test_the_child_has_none_of_our_secrets_and_little_else(at_work: AtWork) -> None:
+    process = Path(f"/proc/{at_work.child}")
+    names = {entry.split("=")[0] for entry in (process / "environ").read_text().split("\0") if entry}
+    assert names <= {"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH"} | {
+        name for name in names if name.endswith("_THREADS")
+    } | {
+        "ORT_DISABLE_TELEMETRY",
+        "PYTHONDONTWRITEBYTECODE",
+    }
+    limits = (process / "limits").read_text()
+    told = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()[1:]}
+    assert (told["Max file size"], told["Max core file size"]) == ("0", "0")
+    assert int(told["Max address space"]) < 8 << 30
+    assert os.getsid(at_work.child) == at_work.child
+
+
+def _child_at_work() -> int:
+    """Wait for the child of this process that has lowered its priority: its limits are set then."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for task in Path("/proc/self/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                if os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(os.PRIO_PROCESS, 0):
+                    return child
+    raise AssertionError("no child came to work")
+
+
+ODD_CODES = {
+    "bad_custom_op_domain": "invalid_model",
+    "bad_cycle": "invalid_model",
+    "bad_empty_file": "not_onnx",
+    "bad_gzipped": "not_onnx",
+    "bad_ir_version_99": "invalid_model",
+    "bad_no_outputs": "invalid_model",
+    "bad_opset_99": "invalid_model",
+    "bad_random_64k": "not_onnx",
+    "bad_real_model_truncated": "not_onnx",
+    "bad_shape_mismatch_matmul": "invalid_model",
+    "bad_text": "not_onnx",
+    "bad_truncated_half": "not_onnx",
+    "bad_unknown_op_default_domain": "invalid_model",
+    "dos_alloc_at_run_1TiB": "model_rejected",
+    "dos_loop_practically_forever": "model_rejected",
+    "ext_data_length_beyond_file": "invalid_model",
+    "ext_data_ok": "invalid_model",
+    "ext_data_path_traversal_etc_passwd": "invalid_model",
+    "githubhtml_mobilenetv2-7": "not_onnx",
+    "ok_or_bad_newest_opset_28": "invalid_model",
+    "onnxtest_test_gradient_of_add": "invalid_model",
+    "ortex_superres_imagebytes_in_customop": "invalid_model",
+    "ortgo_example_float16": "invalid_model",
+}
+LOCALE_BOUND = "onnxtest_test_strnorm_model_monday_casesensintive_lower"
+
+
+def test_every_odd_file_is_a_spec_or_its_own_refusal(shared: Path) -> None:
+    paths = sorted((shared / "odd_onnx").rglob("*.onnx"))
+    assert len(paths) == 66
+    patient, brief = Sandbox(seconds=18, memory_mb=4096), Sandbox(seconds=4, memory_mb=4096)
+
+    def judged(path: Path) -> str:
+        try:
+            return type((brief if path.stem.startswith("dos_") else patient).prove(path)).__name__
+        except ServiceError as error:
+            assert str(shared) not in str(error.detail)
+            return error.code
+
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip((path.stem for path in paths), pool.map(judged, paths), strict=True))
+    # Whether StringNormalizer loads depends on the locales of the machine.
+    assert found.pop(LOCALE_BOUND) in {"invalid_model", ModelSpec.__name__}
+    assert found == {name: ODD_CODES.get(name, ModelSpec.__name__) for name in found}
