@@ -12,7 +12,7 @@ export BENTOML_HOME ?= $(abspath $(LENS_HOME))/bentoml
 export BENTOML_DO_NOT_TRACK := True
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help serve test lint types bench format bento clean
+.PHONY: help serve test lint types bench format docs bento bento-test clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -40,6 +40,7 @@ serve: $(STAMP)/serve-$(RUNTIME)
 
 ## make test     install what is missing and run the suite
 test: $(STAMP)/dev
+	@scripts/install-browser.sh
 	@echo "== running the tests"
 	@$(BIN)/python -m pytest
 
@@ -62,10 +63,18 @@ format: $(STAMP)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+## make docs     write docs/reference.md from the code
+docs: $(STAMP)/dev
+	$(BIN)/python docs/generate.py
+
 ## make bento    build the Bento
 bento: $(STAMP)/serve-$(RUNTIME)
 	@mkdir -p $(BENTOML_HOME)
 	$(BIN)/bentoml build
+
+## make bento-test  build the Bento, serve it, ask it
+bento-test: $(STAMP)/dev
+	$(BIN)/python -m pytest tests/bento
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -72,9 +72,12 @@ def _bento(service: str) -> Callable[[int, int], list[str]]:
     return command
 
 
-def _fastapi(port: int, workers: int) -> list[str]:
-    options = ["--port", str(port), "--workers", str(workers), "--loop", "uvloop", "--http", "httptools"]
-    return [sys.executable, "-m", "uvicorn", "benchmarks.peers.fastapi_ort:app", *options, "--no-access-log"]
+def _fastapi(app: str) -> Callable[[int, int], list[str]]:
+    def command(port: int, workers: int) -> list[str]:
+        options = ["--port", str(port), "--workers", str(workers), "--loop", "uvloop", "--http", "httptools"]
+        return [sys.executable, "-m", "uvicorn", f"benchmarks.peers.fastapi_ort:{app}", *options, "--no-access-log"]
+
+    return command
 
 
 def _upload_models(url: str, models: Path) -> None:
@@ -95,7 +98,8 @@ def _post(url: str, fields: dict[str, str], files: dict[str, Path]) -> None:
 
 VARIANTS = (
     Variant("Lens", _bento("service:Lens"), _upload_models),
-    Variant("FastAPI + ONNX Runtime", _fastapi),
+    Variant("FastAPI + ONNX Runtime, in line", _fastapi("in_line")),
+    Variant("FastAPI + ONNX Runtime, thread pool", _fastapi("pooled")),
     Variant("BentoML, stock stack", _bento("benchmarks.peers.bento:Stock")),
     Variant("BentoML, lean stack", _bento("benchmarks.peers.bento:Lean")),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,9 @@ class Load:
 
 
 def require_wrk() -> None:
-    """Raise FileNotFoundError with the remedy where wrk is not installed."""
+    """End the command with the remedy where wrk is not installed."""
     if shutil.which("wrk") is None:
-        raise FileNotFoundError("wrk is not installed; on Debian: apt-get install wrk")
+        sys.exit("wrk is not installed; on Debian: apt-get install wrk")
 
 
 def load(url: str, work: Work, connections: int, seconds: int) -> Load:

@@ -351,10 +351,11 @@ def train(state: State, recipe: Recipe, data: Data, work: Path) -> None:
         TimeRemainingColumn(),
         console=console,
     ) as bar:
-        done, total = len(state.history), recipe.epochs
+        last = state.history[-1] if state.history else Epoch(0, 0.0, 0.0, 0.0)
+        total = recipe.epochs
         task = bar.add_task(
-            "", total=total * batches.batches, completed=done * batches.batches,
-            epoch=done, loss=0.0, accuracy=0.0,
+            "", total=total * batches.batches, completed=last.epoch * batches.batches,
+            epoch=last.epoch, loss=last.loss, accuracy=last.accuracy,
         )  # fmt: skip
         while len(state.history) < total:
             train_epoch(state, recipe, batches, bar, task)

@@ -144,6 +144,7 @@ class Application:
 
     async def stop(self) -> None:
         """Close what ``start`` opened, in the opposite order."""
+        self._drain.uninstall()
         if self._parts is None:
             return
         parts, self._parts = self._parts, None

@@ -21,7 +21,7 @@ from preprocessing.digest import answer_key
 from preprocessing.features import FeatureBatch, feature_batch, first_output, named_batch, plain
 from preprocessing.postprocess import class_probabilities, rank
 from preprocessing.spec import ModelSpec
-from preprocessing.transforms import to_tensor
+from preprocessing.transforms import draft_size, to_tensor
 from runners.errors import Overloaded
 from runners.runner import Run
 from serving.errors import ServiceError
@@ -216,9 +216,8 @@ class Predictor:
 def image_inputs(data: bytes, spec: ModelSpec, max_pixels: int) -> dict[str, np.ndarray]:
     """The named input tensors, batch axis included, for one encoded picture."""
     assert spec.image is not None
-    height, width = spec.image.size
-    draft = (width, height) if spec.image.draft else None
-    tensor = to_tensor(decode_image(data, max_pixels=max_pixels, draft=draft), spec.image)
+    picture = decode_image(data, max_pixels=max_pixels, draft=draft_size(spec.image))
+    tensor = to_tensor(picture, spec.image)
     return {spec.image.name: tensor if spec.batch == "none" else tensor[np.newaxis]}
 
 

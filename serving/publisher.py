@@ -75,10 +75,11 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The version an upload made; ``report`` is None where it is not live."""
+    """The version an upload made; ``report`` is None where it is not live, ``default`` whether its id answers now."""
 
     version: ModelVersion
     report: LiveReport | None
+    default: bool
 
 
 class Publisher:
@@ -112,7 +113,8 @@ class Publisher:
             actor=upload.actor,
             source=upload.source,
         )
-        return Published(version, await self._activate(upload, version.key))
+        report = await self._activate(upload, version.key)
+        return Published(version, report, default=report is not None and upload.default)
 
     async def _prove(self, upload: Upload) -> ModelSpec:
         async with self._proofs:

@@ -20,7 +20,7 @@ from runners.errors import RunnerError
 from runners.runner import Run, Runner
 
 Answer = dict[str, Any]
-"""The fields of a ``Run``, or an error's ``code`` and ``message``; the framework would take a dataclass apart anyway."""
+"""The fields of a ``Run``, or an error's ``code`` and ``message``: the framework would take a dataclass apart."""
 
 _ERRORS: dict[str, type[RunnerError]] = {
     each.code: each

@@ -104,7 +104,7 @@ class Edge:
         except asyncio.CancelledError:
             if not self._drain.draining or reply.status:
                 raise
-            await self._fail(ServiceError("draining", "The server is going down."), scope, receive, reply, context)
+            await self._fail(_draining(), scope, receive, reply, context)
         finally:
             self._drain.exit()
             seconds = time.perf_counter() - started
@@ -132,7 +132,7 @@ class Edge:
     ) -> None:
         try:
             if self._drain.draining:
-                raise ServiceError("draining", "The server is going down.", headers={"Connection": "close"})
+                raise _draining()
             preflight = self._cors.preflight(scope["method"], headers, [each.method for each in methods])
             if preflight is not None:
                 await preflight(scope, receive, reply.send)
@@ -216,6 +216,10 @@ def _limited(receive: Receive, limit: int, headers: dict[bytes, bytes]) -> Recei
         return message
 
     return counted
+
+
+def _draining() -> ServiceError:
+    return ServiceError("draining", "The server is going down.", headers={"Connection": "close"})
 
 
 def _too_large(limit: int) -> ServiceError:

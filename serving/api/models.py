@@ -261,6 +261,7 @@ def _created(published: Published) -> JSON:
             "model": {"id": key.id, "name": version.name, "version": key.version, "path": version.public_path},
             "info": signature(version.spec),
             "live": report is not None,
+            "default": published.default,
             "live_on": report.live_on if report else None,
             "kind": "image" if version.spec.image else "features",
             "preprocessing": _dump(version.spec.image),

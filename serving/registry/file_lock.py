@@ -48,11 +48,11 @@ class HeldFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Locked under a hidden name first: between its creation and its lock it would look like a dead one's.
-        hidden = path.with_name(f".{path.name}")
-        self._descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        # Locked under another name first: between its creation and its lock it would look like a dead one's.
+        unlocked = path.with_name(f"{path.name}.new")
+        self._descriptor = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        hidden.rename(path)
+        unlocked.rename(path)
 
     def write(self, text: str) -> None:
         """Say in the file what it is held for; read by others once the holder is dead."""

@@ -125,9 +125,9 @@ class ArtefactStore:
             yield
             self._remove(key, work.folder / key.version, _draft(work.claim.path))
 
-    def find_damage(self, version: ModelVersion) -> str | None:
-        """What is missing or changed in the entry of ``version``; None where every file is as it was written."""
-        return entry.find_damage(self.entry(version.key), version.files)
+    def find_damage(self, version: ModelVersion, *, read: bool) -> str | None:
+        """What is missing or, with ``read``, changed in the entry of ``version``; None where it is whole."""
+        return entry.find_damage(self.entry(version.key), version.files, read=read)
 
     def sweep(self, is_known: Callable[[ModelKey], bool]) -> list[str]:
         """Remove what killed processes left behind; needs the lock.  Returns the names of what went.

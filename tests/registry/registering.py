@@ -221,4 +221,4 @@ def assert_whole(registry: Registry, acknowledged: dict[ModelKey, str]) -> None:
         assert hashlib.sha256(version.model_path.read_bytes()).hexdigest() == version.sha256
     store = registry.home / "bentoml" / "models"
     assert {ModelKey(folder.parent.name, folder.name) for folder in store.glob("*/*/")} == set(listed)
-    assert [path for path in (registry.home / "staging").iterdir() if not path.name.startswith(".")] == []
+    assert [path for path in (registry.home / "staging").iterdir() if path.suffix != ".new"] == []

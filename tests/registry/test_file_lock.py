@@ -45,6 +45,26 @@ def test_a_held_file_is_held_until_it_is_closed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_held_file_is_never_seen_without_its_lock(tmp_path: Path) -> None:
+    seen_unheld = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            for path in tmp_path.glob("*.claim"):
+                seen_unheld.extend([path] if path.exists() and not is_held(path) and path.exists() else [])
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    held = [HeldFile(tmp_path / f"{number}.claim") for number in range(300)]
+    done.set()
+    looking.join()
+    for file in held:
+        file.close()
+
+    assert seen_unheld == []
+
+
 def test_a_dead_process_holds_nothing(tmp_path: Path) -> None:
     ours, theirs = processes.Pipe()
     child = processes.Process(target=_hold, args=(tmp_path / "file", theirs))

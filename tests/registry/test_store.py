@@ -179,8 +179,9 @@ def test_a_changed_or_missing_file_is_reported_and_stays_listed(registry: Regist
     registry.get(changed).model_path.write_bytes(b"x")
     shutil.rmtree(registry.get(missing).model_path.parent)
 
-    report = registry.sweep()
+    report, quick = registry.sweep(), registry.sweep(read=False)
 
+    assert quick.damaged == {missing: "custom_objects.pkl is missing"}
     assert report.damaged == {changed: "saved_model.onnx has changed", missing: "custom_objects.pkl is missing"}
     assert [version.key for version in registry.versions()] == [changed, missing, whole]
 

@@ -1,0 +1,50 @@
+// What the model says about a picture.
+
+import { element, group } from "./dom.js";
+import { duration, share } from "./figures.js";
+
+export function showAnswer(place, answer) {
+  const unknown = answer.class_label !== answer.predicted_label;
+  place.replaceChildren(
+    group("div", { class: unknown ? "verdict unknown" : "verdict" }, ...(unknown ? doubt(answer) : verdict(answer))),
+    group("ol", { class: "bars" }, ...answer.predictions.map(bar)),
+    facts(answer),
+  );
+}
+
+export function showWaiting(place) {
+  const seconds = element("span", "", { "aria-hidden": "true" });
+  const line = group("div", { class: "waiting" }, group("p", {}, "Looking… ", seconds), element("progress"));
+  line.lastChild.setAttribute("aria-label", "Waiting for the answer");
+  place.replaceChildren(line);
+  const start = performance.now();
+  const timer = setInterval(() => {
+    seconds.textContent = `${Math.round((performance.now() - start) / 1000)} s`;
+    if (!line.isConnected) clearInterval(timer);
+  }, 1000);
+}
+
+function verdict({ class_label: label, confidence }) {
+  return [element("p", label, { class: "best" }), element("p", `${share(confidence)} sure`, { class: "sure" })];
+}
+
+function doubt({ class_label: label, predicted_label: guess, confidence }) {
+  return [
+    element("p", label, { class: "best" }),
+    element("p", `At best ${guess}, but ${share(confidence)} is less than this model must be sure of.`, { class: "sure" }),
+  ];
+}
+
+function bar({ label, probability }) {
+  // The text says it all: the meter is for the eye.
+  const meter = element("meter", undefined, { min: 0, max: 1, value: probability, "aria-hidden": "true" });
+  return group("li", {}, element("span", label), element("span", share(probability), { class: "figure" }), meter);
+}
+
+function facts({ model_id: model, model_version: version, latency_ms: latency, cached }) {
+  const entries = { Model: model, Version: version, Time: duration(latency), Cached: cached ? "yes" : "no" };
+  const pairs = Object.entries(entries).map(([term, value]) =>
+    group("div", {}, element("dt", term), element("dd", value)),
+  );
+  return group("dl", { class: "facts" }, ...pairs);
+}
