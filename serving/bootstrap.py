@@ -252,7 +252,7 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
         fetcher=fetcher,
         decoders=decoders,
         predictions=PredictionAPI(predictor, fetcher, cache),
-        models=ModelsAPI(publisher, registry, activation, settings.home / "staging" / "uploads"),
+        models=ModelsAPI(publisher, registry, activation),
         health=HealthAPI(registry, lambda: _prove(registry, follower, runner), metrics.render, runtime_facts),
     )
 
@@ -272,7 +272,8 @@ async def _prove(registry: Registry, follower: Follower, runner: Runner) -> None
 
 
 def _sweep(registry: Registry) -> None:
-    report = registry.sweep()
+    # Reading every artefact takes a second a gigabyte: one worker of the server does it for all.
+    report = registry.sweep(read=(server_context.worker_index or 1) == 1)
     for name in report.removed:
         log.warning("removed what an interrupted write left behind", entry=name)
     for key, reason in report.damaged.items():

@@ -49,13 +49,20 @@ class LensServer:
 
 
 @contextmanager
-def lens_server(home: Path, settings: Mapping[str, str] | None = None, *, wait: bool = True) -> Iterator[LensServer]:
-    """Serve from ``home`` with ``settings`` as environment; everything it started is gone afterwards."""
+def lens_server(
+    home: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    wait: bool = True,
+    target: str = "service:Lens",
+    folder: Path = ROOT,
+) -> Iterator[LensServer]:
+    """Serve ``target`` with its state in ``home`` and ``settings`` as environment; all of it is gone afterwards."""
     port = free_port()
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
     with log.open("wb") as out:
-        process = _start(home, port, settings or {}, out)
+        process = _start([target], folder, _environment(home, port, settings or {}), out)
     server = LensServer(f"http://127.0.0.1:{port}", port, process, log)
     try:
         if wait:
@@ -65,11 +72,10 @@ def lens_server(home: Path, settings: Mapping[str, str] | None = None, *, wait: 
         _end(process)
 
 
-def _start(home: Path, port: int, settings: Mapping[str, str], out: IO[bytes]) -> subprocess.Popen[bytes]:
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("LENS_", "BENTOML_", "PROMETHEUS_"))
-    }
-    environment = {
+def _environment(home: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
+    ours = ("LENS_", "BENTOML_", "PROMETHEUS_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {
         **inherited,
         "LENS_HOME": str(home / "lens"),
         "BENTOML_HOME": str(home / "lens" / "bentoml"),
@@ -77,10 +83,13 @@ def _start(home: Path, port: int, settings: Mapping[str, str], out: IO[bytes]) -
         "PORT": str(port),
         **settings,
     }
+
+
+def _start(target: list[str], folder: Path, environment: dict[str, str], out: IO[bytes]) -> subprocess.Popen[bytes]:
     Path(environment["BENTOML_HOME"]).mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bentoml", "serve", "service:Lens"]
+    command = [sys.executable, "-m", "bentoml", "serve", *target]
     # A process group of its own, so that whatever it starts can be ended with it.
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True)
 
 
 def wait_until_ready(server: LensServer) -> None:

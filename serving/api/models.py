@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from asyncio import to_thread
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from serving.errors import ServiceError, invalid_field, missing_field
 from serving.inputs.body import Body, read_body
 from serving.observability.request_context import current
 from serving.publisher import Activator, Published, Publisher, Upload
+from serving.registry.full_disk import reporting_full_disk
 from serving.registry.records import ModelKey, ModelVersion, Routing, name_from_filename, valid_name
 
 DTYPES = {
@@ -59,15 +59,17 @@ class Catalogue(Protocol):
     def get(self, key: ModelKey) -> ModelVersion:
         """One version, or ``model_not_found``."""
 
+    def workspace(self) -> AbstractContextManager[Path]:
+        """A folder beside the store that is gone afterwards, also where the process is killed."""
+
 
 class ModelsAPI:
     """Uploads and the catalogue, as HTTP."""
 
-    def __init__(self, publisher: Publisher, catalogue: Catalogue, activator: Activator, staging: Path) -> None:
+    def __init__(self, publisher: Publisher, catalogue: Catalogue, activator: Activator) -> None:
         self._publisher = publisher
         self._catalogue = catalogue
         self._activator = activator
-        self._staging = staging
 
     async def upload(self, body: Body) -> Response:
         """``/upload``: what it brings is live and the default before 201 is sent."""
@@ -77,10 +79,10 @@ class ModelsAPI:
         name = _text(body, "name")
         given = name or _text(body, "id")
         model_id = given or name_from_filename(model.filename or "model.onnx")
-        with self._stored(model) as path:
+        async with self._stored(model) as path:
             options = await _upload_options(body)
             upload = Upload(
-                path=await to_thread(path),
+                path=path,
                 id=model_id,
                 name=name or model_id,
                 version=_text(body, "version"),
@@ -100,10 +102,10 @@ class ModelsAPI:
         if missing or model is None:
             detail = missing_field(*missing).detail
             raise ServiceError("missing_upload_field", detail)
-        with self._stored(model) as path:
+        async with self._stored(model) as path:
             options = await _upload_options(body)
             upload = Upload(
-                path=await to_thread(path),
+                path=path,
                 id=str(values["id"]),
                 name=str(values["name"]),
                 version=values["version"],
@@ -165,30 +167,20 @@ class ModelsAPI:
             raise ServiceError("model_not_found", "No model has that id.")
         return max(known, key=lambda each: each.created_at).key
 
-    @contextmanager
-    def _stored(self, file: UploadFile) -> Iterator[Any]:
-        """A function that writes the upload beside the store and says where; the copy is gone afterwards."""
-        self._staging.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self._staging))
-
-        def write() -> Path:
+    @asynccontextmanager
+    async def _stored(self, file: UploadFile) -> AsyncIterator[Path]:
+        """The upload as a file beside the store; gone afterwards."""
+        with self._catalogue.workspace() as folder:
             path = folder / "model.onnx"
-            with path.open("wb") as out:
-                file.file.seek(0)
-                shutil.copyfileobj(file.file, out, 1 << 20)
-            return path
-
-        try:
-            yield write
-        except OSError as error:
-            if error.errno in _NO_SPACE:
-                raise ServiceError("storage_full", "There is no room left to store the model.") from None
-            raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with reporting_full_disk():
+                await to_thread(_write, file, path)
+            yield path
 
 
-_NO_SPACE = {28, 122}  # ENOSPC, EDQUOT
+def _write(file: UploadFile, path: Path) -> None:
+    file.file.seek(0)
+    with path.open("wb") as out:
+        shutil.copyfileobj(file.file, out, 1 << 20)
 
 
 async def _upload_options(body: Body) -> dict[str, Any]:

@@ -25,13 +25,13 @@ export function showWaiting(place) {
 }
 
 function verdict({ class_label: label, confidence }) {
-  return [element("p", label, { class: "best" }), element("p", `${share(confidence)} sure`, { class: "sure" })];
+  return [element("p", label, { class: "best" }), element("p", `${share(confidence)} confidence`, { class: "sure" })];
 }
 
 function doubt({ class_label: label, predicted_label: guess, confidence }) {
   return [
     element("p", label, { class: "best" }),
-    element("p", `At best ${guess}, but ${share(confidence)} is less than this model must be sure of.`, { class: "sure" }),
+    element("p", `The best guess, ${guess}, has ${share(confidence)} confidence: under the threshold.`, { class: "sure" }),
   ];
 }
 

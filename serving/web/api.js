@@ -15,13 +15,14 @@ export class Problem extends Error {
 }
 
 export async function ask(path, { headers, ...options } = {}) {
-  let response;
+  let status, text;
   try {
-    response = await fetch(path, { ...options, headers: { ...authorization(), ...headers } });
+    const response = await fetch(path, { ...options, headers: { ...authorization(), ...headers } });
+    [status, text] = [response.status, await response.text()];
   } catch {
     throw unreachable("The server cannot be reached.");
   }
-  return answer(response.status, await response.text());
+  return answer(status, text);
 }
 
 // fetch cannot tell how much of a body has gone; XMLHttpRequest can.
@@ -49,11 +50,11 @@ function authorization() {
 }
 
 function answer(status, text) {
-  let body = {};
+  let body;
   try {
     body = JSON.parse(text);
   } catch {
-    // Something between us and the server may answer in its own words.
+    // What stands between us and the server may answer in words of its own.
     throw new Problem(status, {});
   }
   if (status >= 200 && status < 300) return body;

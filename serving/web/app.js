@@ -24,7 +24,10 @@ document.addEventListener("dragover", (event) => {
 document.addEventListener("dragleave", (event) => event.relatedTarget || $("stage").classList.remove("over"));
 document.addEventListener("drop", (event) => {
   $("stage").classList.remove("over");
-  if (take(event.dataTransfer, chooserAt(event.target, event.dataTransfer.files[0]), event.target)) event.preventDefault();
+  const [file] = event.dataTransfer.files;
+  // The browser would leave the page for what is dropped on it.
+  if (file || !isText(event.target)) event.preventDefault();
+  take(event.dataTransfer, chooserAt(event.target, file), event.target);
 });
 
 // Takes a file, or the address of a picture, out of a drop or a paste; false where there is nothing for us in it.
@@ -56,6 +59,7 @@ $("open-access").addEventListener("click", () => {
   $("access").returnValue = "";
   $("access").showModal();
 });
+$("close-access").addEventListener("click", () => $("access").close());
 $("access").addEventListener("close", () => {
   if ($("access").returnValue !== "use") return;
   apiKey.set($("key").value.trim());

@@ -8,11 +8,13 @@ import { showProblem } from "./problem.js";
 const TAKES = { image: "pictures", features: "features" };
 const day = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
+let serving;
+
 export async function showModels() {
   try {
     const { models } = await ask("/models");
-    const serving = models.find((model) => model.default);
-    showServing(serving ? `${serving.id} ${serving.version} answers` : "No model is live yet", Boolean(serving));
+    serving = models.find((model) => model.default);
+    showServing(serving ? `Serving ${serving.id} ${serving.version}` : "No model is live yet", Boolean(serving));
     $("models").replaceChildren(...(models.length ? models.map(entry) : [none()]));
   } catch (problem) {
     showServing(problem.message, false);
@@ -21,7 +23,7 @@ export async function showModels() {
 }
 
 export function isServing({ model_id: model, model_version: version }) {
-  return $("serving").textContent === `${model} ${version} answers`;
+  return serving?.id === model && serving.version === version;
 }
 
 function showServing(text, good) {

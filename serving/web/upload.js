@@ -44,7 +44,7 @@ function showProgress({ loaded, total, lengthComputable }) {
     // No value: a bar that moves, for it is not known how long the rest takes.
     $("sent").removeAttribute("value");
     $("amount").textContent = "";
-    say("Inspecting, trying it out, warming it on every worker…");
+    say("Testing it, then warming it up on every worker…");
   }
 }
 

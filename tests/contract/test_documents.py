@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from serving import schemas
-from tests.pictures import BLUE, RED, picture
+from tests.pictures import RED, picture
 from tests.server import LensServer
 
 NOT_IN_THE_DOCUMENT = {"/static/*", "/docs/*"}
