@@ -36,9 +36,10 @@ function doubt({ class_label: label, predicted_label: guess, confidence }) {
 }
 
 function bar({ label, probability }) {
-  // The text says it all: the meter is for the eye.
-  const meter = element("meter", undefined, { min: 0, max: 1, value: probability, "aria-hidden": "true" });
-  return group("li", {}, element("span", label), element("span", share(probability), { class: "figure" }), meter);
+  // The text says it all: the drawn bar is for the eye.
+  const drawn = element("span", "", { class: "bar", "aria-hidden": "true" });
+  drawn.style.setProperty("--share", probability);
+  return group("li", {}, element("span", label), element("span", share(probability), { class: "figure" }), drawn);
 }
 
 function facts({ model_id: model, model_version: version, latency_ms: latency, cached }) {

@@ -10,6 +10,7 @@ const ADVICE = {
   image_damaged: "Save it anew as JPEG or PNG and try that.",
   image_too_large: "Scale it down and try again.",
   body_too_large: "Choose a smaller file.",
+  not_onnx: "Convert the model to ONNX first and choose the .onnx file.",
   no_model: "Choose an ONNX file under “Bring a model”.",
   wrong_input_kind: "Make a model that takes pictures the default under “Bring a model”.",
   invalid_labels: "The file needs one label for each class, in the model’s order.",

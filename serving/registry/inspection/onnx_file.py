@@ -71,8 +71,9 @@ def declared_outputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
 
 
 def metadata_of(model: onnx.ModelProto) -> dict[str, str]:
-    """The file's own key-value notes."""
-    return {entry.key: entry.value for entry in model.metadata_props}
+    """The file's own key-value notes, as far as they are text."""
+    notes = {entry.key: entry.value for entry in model.metadata_props}
+    return {key: value for key, value in notes.items() if isinstance(key, str) and isinstance(value, str)}
 
 
 def nodes_of(message: Message) -> Iterator[onnx.NodeProto]:
@@ -163,6 +164,8 @@ def _declared(values: list[Any], what: str) -> tuple[TensorInfo, ...]:
 
 
 def _tensor_info(value: onnx.ValueInfoProto, what: str) -> TensorInfo:
+    if not isinstance(value.name, str):  # protobuf gives bytes where the text is not UTF-8
+        raise ServiceError("invalid_model", f"The name of an {what} is not valid UTF-8 text.")
     kind = value.type.WhichOneof("value")
     if kind == "tensor_type" and value.type.tensor_type.elem_type in NUMPY_TYPES:
         tensor = value.type.tensor_type
@@ -183,7 +186,7 @@ def _dimension(axis: onnx.TensorShapeProto.Dimension) -> Dimension:
     # Some exporters write -1 or 0 for a free axis.
     if kind == "dim_value":
         return axis.dim_value if axis.dim_value > 0 else None
-    return (axis.dim_param or None) if kind == "dim_param" else None
+    return axis.dim_param or None if kind == "dim_param" and isinstance(axis.dim_param, str) else None
 
 
 def _type_name(value: onnx.ValueInfoProto) -> str:
