@@ -28,8 +28,8 @@ class FeatureBatch:
     """The tensors of one request, by input name.
 
     ``arrays`` carry the batch axis unless ``spec.batch`` is "none".  ``rows`` counts what the caller sent: for a batch
-    of fixed size, cutting and filling up is the runner's part.  ``single`` tells that the caller sent one item without a
-    batch axis and so expects one back.
+    of fixed size, cutting and filling up is the runner's part.  ``single`` tells that the caller sent one item without
+    a batch axis and so expects one back.
     """
 
     arrays: dict[str, Array]

@@ -29,6 +29,8 @@ _MEMORY_REASONS = ("bad_alloc", "bad allocation", "Failed to allocate memory", "
 
 def main() -> None:
     """Answer one request; the process ends with it."""
+    # The server's supervisor signals children of its workers too; an upload in flight may finish while it drains.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel = _take_stdout()
     # Imported here: the parent shares this module's vocabulary and has no use for ONNX; and before the limits, so that
     # they count for the model alone.

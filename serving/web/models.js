@@ -15,7 +15,8 @@ export async function showModels() {
     const { models } = await ask("/models");
     serving = models.find((model) => model.default);
     showServing(serving ? `Serving ${serving.id} ${serving.version}` : "No model is live yet", Boolean(serving));
-    $("models").replaceChildren(...(models.length ? models.map(entry) : [none()]));
+    const inOrder = models.toSorted((one, other) => other.default - one.default);
+    $("models").replaceChildren(...(models.length ? inOrder.map(entry) : [none()]));
   } catch (problem) {
     showServing(problem.message, false);
     showProblem($("models"), problem, showModels);
@@ -32,7 +33,7 @@ function showServing(text, good) {
 }
 
 function entry(model) {
-  const facts = [TAKES[model.kind], size(model.size_bytes), `since ${day.format(new Date(model.created_at))}`];
+  const facts = [TAKES[model.kind], size(model.size_bytes), `added ${day.format(new Date(model.created_at))}`];
   return group(
     "li",
     {},

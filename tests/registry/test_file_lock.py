@@ -31,9 +31,9 @@ def test_one_thread_at_a_time_holds_the_lock(tmp_path: Path) -> None:
 
 
 def test_waiting_for_a_lock_ends(tmp_path: Path) -> None:
-    with exclusive(tmp_path / "lock", seconds=1), pytest.raises(TimeoutError):
-        with exclusive(tmp_path / "lock", seconds=0.02):
-            pass
+    lock = tmp_path / "lock"
+    with exclusive(lock, seconds=1), pytest.raises(TimeoutError), exclusive(lock, seconds=0.02):
+        pytest.fail("the lock was given to two")
 
 
 def test_a_held_file_is_held_until_it_is_closed(tmp_path: Path) -> None:

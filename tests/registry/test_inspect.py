@@ -103,6 +103,7 @@ REFUSED = {
         changed(lambda model: setattr(model.graph.node[0], "domain", "com.example")),
         "com.example::MatMul",
     ),
+    "a name that is no text": (iris_classifier().replace(b"input", b"inp\xfft"), "UTF-8"),
     "no input": (changed(lambda model: model.graph.ClearField("input")), "no input"),
     "no output": (changed(lambda model: model.graph.ClearField("output")), "no output"),
     "an output that NumPy cannot hold": (

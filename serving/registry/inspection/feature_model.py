@@ -12,19 +12,12 @@ from preprocessing.labels import fit_labels
 from preprocessing.spec import ModelSpec, TensorInfo
 from runners.rows import Answer, Feed, counts_rows
 from serving.errors import ServiceError
+from serving.registry.inspection.batching import Batching, declared_batching, tried_batching
+from serving.registry.inspection.believed_outputs import believed_outputs
 from serving.registry.inspection.class_scores import scores_width
+from serving.registry.inspection.made_up import feature_feed, pinned, recipes
 from serving.registry.inspection.model_facts import ModelFacts
-from serving.registry.inspection.probe import (
-    TRIALS,
-    Batching,
-    Probe,
-    believed_outputs,
-    declared_batching,
-    feature_feed,
-    pinned,
-    recipes,
-    tried_batching,
-)
+from serving.registry.inspection.probe import TRIALS, Probe
 
 
 def features_spec(facts: ModelFacts, probe: Probe, labels: tuple[str, ...] | None) -> ModelSpec:

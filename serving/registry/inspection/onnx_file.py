@@ -76,11 +76,6 @@ def metadata_of(model: onnx.ModelProto) -> dict[str, str]:
     return {key: value for key, value in notes.items() if isinstance(key, str) and isinstance(value, str)}
 
 
-def nodes_of(message: Message) -> Iterator[onnx.NodeProto]:
-    """Every operator under ``message``: in the graph, in branches and loop bodies, in the file's own functions."""
-    return (found for found in _walk(message) if isinstance(found, onnx.NodeProto))
-
-
 def _parse(data: bytes) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
@@ -138,7 +133,7 @@ def _check_stored_inside(tensor: onnx.TensorProto) -> None:
 
 
 def _has_kernel(node: onnx.NodeProto, own: set[tuple[str, str]]) -> bool:
-    domain = node.domain
+    domain = str(node.domain)  # bytes where it is not UTF-8
     if domain in KNOWN_DOMAINS or (domain, node.op_type) in own:
         return True
     return domain.startswith(RUNTIME_DOMAIN_PREFIX) and domain not in NOT_RUNTIME_DOMAINS

@@ -15,11 +15,13 @@ from preprocessing.spec import ClassOutput, ImageInput, ModelSpec
 from preprocessing.transforms import to_tensor
 from runners.rows import Answer
 from serving.errors import ServiceError
+from serving.registry.inspection.batching import declared_batching, tried_batching
+from serving.registry.inspection.believed_outputs import believed_outputs
 from serving.registry.inspection.class_scores import class_output
 from serving.registry.inspection.model_facts import ModelFacts
 from serving.registry.inspection.picture_input import Options, channel_is_open, picture_inputs, scaling_is_open
 from serving.registry.inspection.pixel_scale import SAMPLES, sample_pictures, wants_raw_pixels, with_raw_pixels
-from serving.registry.inspection.probe import TRIALS, Probe, believed_outputs, declared_batching, tried_batching
+from serving.registry.inspection.probe import TRIALS, Probe
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]

@@ -1,0 +1,88 @@
+"""Debian's Chromium as the tests drive it, and what it did on the way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"width": 1280, "height": 760}
+PHONE = {"width": 360, "height": 760}
+WIDE = {"width": 1920, "height": 1000}
+
+
+def installed() -> str | None:
+    """Where the browser is, if there is one; scripts/install-browser.sh puts it there."""
+    return shutil.which("chromium")
+
+
+@contextmanager
+def chromium(path: str) -> Iterator[Browser]:
+    """A running browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Visit:
+    """One tab: its page, the complaints in its console, and the addresses it asked for."""
+
+    page: Page
+    origin: str
+    complaints: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/") -> Page:
+        """Go there, and wait until the page has heard from the server."""
+        self.page.goto(self.origin + path)
+        if path == "/":
+            self.page.locator("#models > *").first.wait_for()
+        return self.page
+
+    def excuse(self, *words: str) -> None:
+        """Strike the complaint that holds ``words``; it must be there."""
+        found = next(text for text in self.complaints if all(word in text for word in words))
+        self.complaints.remove(found)
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.origin + "/", "blob:", "data:")):
+            self.strangers.append(request.url)
+
+
+@contextmanager
+def visit(browser: Browser, origin: str, **options: Any) -> Iterator[Visit]:
+    """A tab with a profile of its own; it may complain of nothing and ask nobody else unless the test says so."""
+    context = browser.new_context(**{"viewport": DESKTOP, **options})
+    context.set_default_timeout(15_000)
+    made = Visit(context.new_page(), origin)
+    made.page.on("console", made.on_console)
+    made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+    made.page.on("request", made.on_request)
+    try:
+        yield made
+    finally:
+        context.close()
+    assert made.complaints == []
+    assert made.strangers == []

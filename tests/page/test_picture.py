@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import base64
+
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.page.browser import Visit
+from tests.pictures import BLUE, GREEN, RED, picture
+from tests.server import PictureSite
+
+
+def chosen(name: str, color: tuple[int, int, int]) -> FilePayload:
+    return FilePayload(name=name, mimeType="image/jpeg", buffer=picture(color))
+
+
+def bar_width(page: Page, place: int) -> float:
+    """How many pixels of a confidence bar are filled."""
+    script = "bar => parseFloat(getComputedStyle(bar, '::before').width)"
+    return float(page.locator(".bar").nth(place).evaluate(script))
+
+
+def facts(page: Page) -> dict[str, str]:
+    """The small table under an answer."""
+    pairs = page.locator(".facts > div")
+    pairs.first.wait_for()
+    return {pair.locator("dt").inner_text(): pair.locator("dd").inner_text() for pair in pairs.all()}
+
+
+def test_a_chosen_file_is_shown_and_answered_with_all_there_is_to_know(tab: Visit) -> None:
+    page = tab.open()
+    page.set_input_files("#file", chosen("apple.jpg", RED))
+    expect(page.locator(".best")).to_have_text("red")
+    expect(page.locator(".sure")).to_contain_text("confidence")
+    labels = page.locator(".bars li > span:first-child").all_inner_texts()
+    assert (labels[0], sorted(labels)) == ("red", ["blue", "green", "red"])
+    best, next_best = (bar_width(page, place) for place in (0, 1))
+    assert best > 5 * next_best
+    told = facts(page)
+    assert (told["Model"], told["Version"], told["Cached"]) == ("colors", "v1", "no")
+    assert told["Time"].endswith(" ms")
+    expect(page.get_by_role("img", name="The picture apple.jpg")).to_be_visible()
+    page.get_by_role("button", name="Classify").click()
+    expect(page.locator(".facts")).to_contain_text("yes")
+
+
+def test_an_address_is_answered_and_its_picture_shown(tab: Visit, site: PictureSite) -> None:
+    address = site.put("/leaf.jpg", picture(GREEN), headers={"Content-Type": "image/jpeg"})
+    page = tab.open()
+    page.get_by_label("Address of a picture").fill(address)
+    page.get_by_role("button", name="Classify").click()
+    expect(page.locator(".best")).to_have_text("green")
+    expect(page.get_by_role("img", name=address)).to_be_visible()
+    assert set(tab.strangers) == {address}
+    tab.strangers.clear()
+
+
+def test_a_dropped_and_a_pasted_picture_are_asked_about_like_a_chosen_one(tab: Visit) -> None:
+    page = tab.open()
+    for event, on, color, label in (("drop", "main", BLUE, "blue"), ("paste", "body", GREEN, "green")):
+        transfer = _transfer(page, f"{label}.jpg", color)
+        argument = {"drop": "dataTransfer", "paste": "clipboardData"}[event]
+        page.evaluate(
+            """([on, event, argument, transfer]) => {
+                const Kind = { drop: DragEvent, paste: ClipboardEvent }[event];
+                const made = new Kind(event, { [argument]: transfer, bubbles: true, cancelable: true });
+                document.querySelector(on).dispatchEvent(made);
+            }""",
+            [on, event, argument, transfer],
+        )
+        expect(page.locator(".best")).to_have_text(label)
+        assert page.input_value("#file").endswith(f"{label}.jpg")
+
+
+def test_nothing_to_ask_about_is_said_and_the_address_gets_the_focus(tab: Visit) -> None:
+    page = tab.open()
+    page.get_by_role("button", name="Classify").click()
+    expect(page.get_by_text("Give the address of a picture, or choose a file.")).to_be_visible()
+    expect(page.locator("#url")).to_be_focused()
+
+
+def test_while_an_answer_takes_long_the_page_says_so_and_nothing_moves(tab: Visit) -> None:
+    held: list[Route] = []
+    page = tab.open()
+    before = _places(page)
+    page.route("**/predict", lambda route: held.append(route))
+    page.set_input_files("#file", chosen("slow.jpg", RED))
+    expect(page.get_by_text("Looking… 1 s")).to_be_visible()
+    expect(page.get_by_role("img", name="The picture slow.jpg")).to_be_visible()
+    assert _places(page) == before
+    held[0].continue_()
+    expect(page.locator(".best")).to_have_text("red")
+    assert _places(page) == before
+
+
+def test_of_two_questions_the_last_one_is_answered(tab: Visit) -> None:
+    held: list[Route] = []
+    page = tab.open()
+    page.route("**/predict", lambda route: held.append(route), times=1)
+    page.set_input_files("#file", chosen("first.jpg", RED))
+    expect(page.get_by_text("Looking…")).to_be_visible()
+    page.set_input_files("#file", chosen("second.jpg", BLUE))
+    expect(page.locator(".best")).to_have_text("blue")
+    held[0].abort()
+    expect(page.locator(".best")).to_have_text("blue")
+
+
+def _places(page: Page) -> list[dict[str, float] | None]:
+    return [page.locator(name).bounding_box() for name in ("#stage", "#answer", "#bring-title", "#models-title")]
+
+
+def _transfer(page: Page, name: str, color: tuple[int, int, int]) -> object:
+    """What a drop or a paste of one picture carries, made in the page."""
+    return page.evaluate_handle(
+        """([name, data]) => {
+            const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            return transfer;
+        }""",
+        [name, base64.b64encode(picture(color)).decode()],
+    )

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.graphs import mean_color_classifier, model_bytes
+from tests.page.browser import Visit
+from tests.pictures import RED, picture
+
+pytestmark = pytest.mark.usefixtures("colors_again")
+
+BUTTON = "Upload and go live"
+MARKUP = '<img src=x onerror="document.title=1">'
+
+
+def choose(page: Page, name: str, model: bytes, labels: list[str] | None = None) -> None:
+    page.set_input_files("#model", FilePayload(name=f"{name}.onnx", mimeType="", buffer=model))
+    if labels:
+        text = json.dumps(labels).encode()
+        page.set_input_files("#labels", FilePayload(name="labels.json", mimeType="application/json", buffer=text))
+
+
+def ask(page: Page, color: tuple[int, int, int]) -> None:
+    page.set_input_files("#file", FilePayload(name="picture.jpg", mimeType="image/jpeg", buffer=picture(color)))
+
+
+def test_a_model_is_brought_in_goes_live_and_answers(tab: Visit) -> None:
+    page = tab.open()
+    choose(page, "fruits", mean_color_classifier(), ["cherry", "lime", "plum"])
+    page.get_by_role("button", name=BUTTON).click()
+    expect(page.locator("#uploaded")).to_contain_text("fruits v1 is live on 2 of 2 workers")
+    expect(page.locator("#serving")).to_have_text("Serving fruits v1")
+    entry = page.locator("#models li").first
+    expect(entry).to_contain_text("fruits v1")
+    assert entry.locator(".badge").all_inner_texts() == ["live", "default"]
+    ask(page, RED)
+    expect(page.locator(".best")).to_have_text("cherry")
+    expect(page.locator(".facts")).to_contain_text("fruits")
+
+
+def test_under_the_threshold_it_says_unknown_and_what_it_would_guess(tab: Visit) -> None:
+    page = tab.open()
+    choose(page, "doubter", mean_color_classifier(), ["cherry", "lime", "plum"])
+    page.get_by_text("Name, preprocessing, threshold").click()
+    page.get_by_label("Say “unknown” below").fill("0.85")
+    page.get_by_label("Preprocessing", exact=True).select_option("zero-one")
+    page.get_by_role("button", name=BUTTON).click()
+    expect(page.locator("#uploaded")).to_contain_text("doubter v1 is live")
+    ask(page, (128, 120, 120))
+    expect(page.locator(".best")).to_have_text("unknown")
+    expect(page.locator(".sure")).to_contain_text("The best guess, cherry, has")
+
+
+def test_a_label_that_is_markup_stays_text(tab: Visit) -> None:
+    page = tab.open()
+    choose(page, "sly", mean_color_classifier(), [MARKUP, "<b>lime</b>", "plum"])
+    page.get_by_role("button", name=BUTTON).click()
+    expect(page.locator("#uploaded")).to_contain_text("sly v1 is live")
+    ask(page, RED)
+    expect(page.locator(".best")).to_have_text(MARKUP)
+    expect(page.locator(".bars li").first).to_contain_text(MARKUP)
+    assert page.locator("#answer img, #answer b, #answer script").count() == 0
+    assert page.title() == "Lens"
+
+
+def test_a_file_that_is_no_model_is_refused_in_words_and_the_choice_is_kept(tab: Visit) -> None:
+    page = tab.open()
+    choose(page, "poem", b"shall I compare thee")
+    page.get_by_role("button", name=BUTTON).click()
+    problem = page.locator("#uploaded .problem")
+    expect(problem).to_contain_text("not an ONNX file")
+    expect(problem).to_contain_text("Convert the model to ONNX first")
+    assert page.input_value("#model").endswith("poem.onnx")
+    tab.excuse("Failed to load resource", "400")
+
+
+def test_while_a_model_is_sent_the_bar_shows_how_far_it_is(tab: Visit) -> None:
+    page = tab.open()
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 1_000_000}
+    network.send("Network.emulateNetworkConditions", conditions)
+    page.evaluate(
+        """() => {
+            window.seen = [];
+            const bar = document.getElementById("sent");
+            const note = () => window.seen.push(bar.getAttribute("value"));
+            new MutationObserver(note).observe(bar, { attributeFilter: ["value"] });
+        }"""
+    )
+    choose(page, "heavy", _heavy_classifier())
+    page.get_by_role("button", name=BUTTON).click()
+    expect(page.locator("#amount")).to_contain_text("of 1.2 MB")
+    expect(page.locator("#uploaded")).to_contain_text("heavy v1 is live")
+    seen = page.evaluate("() => window.seen")
+    shares = [float(value) for value in seen if value is not None and 0 < float(value) < 1]
+    assert len(shares) > 2
+    assert shares == sorted(shares)
+    assert None in seen, "once all is sent the bar only moves: nobody knows how long the rest takes"
+
+
+def _heavy_classifier() -> bytes:
+    """A classifier of about a megabyte."""
+    weights = np.zeros((3 * 32 * 32, 100), np.float32)
+    return model_bytes(
+        [helper.make_node("Flatten", ["image"], ["flat"]), helper.make_node("MatMul", ["flat", "weights"], ["logits"])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 32, 32])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 100])],
+        {"weights": weights},
+    )
