@@ -45,8 +45,8 @@ function take(transfer, chooser, target) {
 }
 
 function chooserAt(target, file) {
-  if (target.matches("input[type=file]")) return target;
-  if (!target.closest("#upload")) return $("file");
+  if (target.matches?.("input[type=file]")) return target;
+  if (!target.closest?.("#upload")) return $("file");
   return /\.onnx$/i.test(file?.name ?? "") ? $("model") : $("labels");
 }
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import base64
 
-from playwright.sync_api import FilePayload, Page, Route, expect
+from playwright.sync_api import FilePayload, FloatRect, Page, Route, expect
 
 from tests.page.browser import Visit
 from tests.pictures import BLUE, GREEN, RED, picture
@@ -28,7 +28,7 @@ def facts(page: Page) -> dict[str, str]:
 
 def test_a_chosen_file_is_shown_and_answered_with_all_there_is_to_know(tab: Visit) -> None:
     page = tab.open()
-    page.set_input_files("#file", chosen("apple.jpg", RED))
+    page.set_input_files("#file", chosen("apple.jpg", (228, 24, 18)))
     expect(page.locator(".best")).to_have_text("red")
     expect(page.locator(".sure")).to_contain_text("confidence")
     labels = page.locator(".bars li > span:first-child").all_inner_texts()
@@ -104,7 +104,7 @@ def test_of_two_questions_the_last_one_is_answered(tab: Visit) -> None:
     expect(page.locator(".best")).to_have_text("blue")
 
 
-def _places(page: Page) -> list[dict[str, float] | None]:
+def _places(page: Page) -> list[FloatRect | None]:
     return [page.locator(name).bounding_box() for name in ("#stage", "#answer", "#bring-title", "#models-title")]
 
 
