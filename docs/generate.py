@@ -90,7 +90,7 @@ def _errors() -> str:
 def _metrics() -> str:
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     rows = []
-    for family in Metrics().registry.collect():
+    for family in Metrics().families():
         name = family.name + ("_total" if family.type == "counter" else "")
         rows.append((f"`{name}`", family.type, family.documentation))
     return "## Metrics\n\n" + _table(("Metric", "Type", "What it counts"), rows)

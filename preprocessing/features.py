@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
-from preprocessing.elements import Array, typed_array
+from preprocessing.elements import NUMPY_TYPES, Array, typed_array
 from preprocessing.errors import FeatureError
 from preprocessing.spec import Dimension, ModelSpec, TensorInfo
 
@@ -66,12 +66,32 @@ def feature_batch(features: Any, spec: ModelSpec) -> FeatureBatch:
         raise FeatureError("'features' must be a list.")
     if len(spec.inputs) == 1:
         info = spec.inputs[0]
+        vector = _plain_vector(features, info, spec)
+        if vector is not None:
+            return FeatureBatch({info.name: vector}, 1, single=True)
         return _collect({info.name: _rows(features, info, spec, what="features")}, spec)
     if all(_is_column(info, spec) for info in spec.inputs):
         return _collect(_columns(features, spec), spec)
     raise FeatureError(
         f"This model has several inputs ({_names(spec)}): send them by name in 'inputs' instead of 'features'."
     )
+
+
+def _plain_vector(features: list[Any], info: TensorInfo, spec: ModelSpec) -> Array | None:
+    """The row for one list of ordinary numbers, by far the most common request; None where more care is needed."""
+    limit = _FLOAT_LIMITS.get(info.dtype)
+    if limit is None or spec.batch != "dynamic" or info.shape is None or info.shape[1:] != (len(features),):
+        return None
+    if not features or not _NUMBERS.issuperset(map(type, features)):
+        return None
+    if not all(-limit <= number <= limit for number in features):  # NaN is in no range
+        return None
+    return np.array([features], dtype=NUMPY_TYPES[info.dtype])
+
+
+_NUMBERS = frozenset({int, float})
+_FLOAT_LIMITS = {1: 3.4e38, 11: 1.7e308}
+"""ONNX element type -> the magnitude below which any number has a finite value of that type."""
 
 
 def named_batch(inputs: Mapping[str, Any], spec: ModelSpec) -> FeatureBatch:
@@ -112,6 +132,9 @@ def plain(value: Any) -> tuple[Any, bool]:
     return value, False
 
 
+_FEW = 64
+
+
 def first_output(outputs: Mapping[str, Any], spec: ModelSpec, single: bool) -> list[Any]:
     """The first declared output as a list: one entry a row, or for a ``single`` item that row itself."""
     value, _ = plain(outputs[spec.outputs[0].name])
@@ -122,12 +145,16 @@ def first_output(outputs: Mapping[str, Any], spec: ModelSpec, single: bool) -> l
 
 def _plain_array(array: Array) -> tuple[Any, bool]:
     if array.dtype.kind == "f":
+        if array.ndim == 1 and array.size <= _FEW:  # NumPy's own check takes longer to begin than this to end
+            values = array.tolist()
+            if all(map(isfinite, values)):
+                return values, False
         finite = np.isfinite(array)
         if finite.all():
             return array.tolist(), False
-        values = array.astype(object)
-        values[~finite] = None
-        return values.tolist(), True
+        holes = array.astype(object)
+        holes[~finite] = None
+        return holes.tolist(), True
     if array.dtype.kind in "biu":
         return array.tolist(), False
     return plain(array.tolist())

@@ -1,11 +1,13 @@
-"""Ends runs that outlive their deadline: one thread for all sessions of the process, asleep while nothing is due."""
+"""Ends runs that outlive their deadline: one thread for all sessions of the process, asleep while nothing runs."""
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from typing import Protocol
+
+TICK = 0.01
+LINGER = 1.0
 
 
 class Terminable(Protocol):
@@ -17,23 +19,28 @@ class Terminable(Protocol):
 class Watchdog:
     """Sets ``terminate`` on whatever is still watched when its deadline, a ``time.monotonic()`` value, passes.
 
-    Watching costs about a microsecond: the thread is woken only for a deadline earlier than the one it sleeps for.
+    The thread looks every ``TICK`` while runs come and go, and sleeps when none came for ``LINGER``.  It is woken only
+    out of that sleep: a wake for every short run would take the interpreter's lock from the thread that runs it, and
+    cost more than the run.
     """
 
     def __init__(self) -> None:
         self._watched: dict[int, tuple[float, Terminable]] = {}
         self._changed = threading.Condition()
-        self._wakes_at = math.inf
+        self._asleep = False
+        self._last_watch = 0.0
         self._thread: threading.Thread | None = None
 
     def watch(self, run: Terminable, deadline: float) -> None:
-        """Terminate ``run`` at ``deadline`` unless it is released before."""
+        """Terminate ``run`` at ``deadline``, or up to a ``TICK`` later, unless it is released before."""
         with self._changed:
             self._watched[id(run)] = (deadline, run)
+            self._last_watch = time.monotonic()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._patrol, name="lens-watchdog", daemon=True)
                 self._thread.start()
-            elif deadline < self._wakes_at:
+            elif self._asleep:
+                self._asleep = False
                 self._changed.notify()
 
     def release(self, run: Terminable) -> None:
@@ -41,22 +48,23 @@ class Watchdog:
         self._watched.pop(id(run), None)
 
     def _patrol(self) -> None:
+        while True:
+            self._end_what_is_due(time.monotonic())
+            time.sleep(TICK)
+            self._sleep_if_idle()
+
+    def _end_what_is_due(self, now: float) -> None:
+        for deadline, run in list(self._watched.values()):
+            if deadline <= now:
+                run.terminate = True
+
+    def _sleep_if_idle(self) -> None:
         with self._changed:
-            while True:
-                now = time.monotonic()
-                self._wakes_at = min((self._end_if_due(entry, now) for entry in self._entries()), default=math.inf)
-                self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
-
-    def _entries(self) -> list[tuple[float, Terminable]]:
-        return list(self._watched.values())
-
-    @staticmethod
-    def _end_if_due(entry: tuple[float, Terminable], now: float) -> float:
-        deadline, run = entry
-        if deadline > now:
-            return deadline
-        run.terminate = True
-        return math.inf
+            if self._watched or time.monotonic() - self._last_watch < LINGER:
+                return
+            self._asleep = True
+            while self._asleep:
+                self._changed.wait()
 
 
 WATCHDOG = Watchdog()

@@ -32,7 +32,7 @@ from serving.api.table import Handlers, route_table
 from serving.errors import ServiceError
 from serving.inputs.url_fetch import UrlFetcher
 from serving.models import ServingModels
-from serving.observability.logging import configure_logging
+from serving.observability.logging import AccessLog, configure_logging
 from serving.observability.metrics import Metrics
 from serving.prediction_cache import PredictionCache
 from serving.predictor import Defaults, Predictor
@@ -40,7 +40,6 @@ from serving.publisher import Publisher
 from serving.registry.activation import Activation
 from serving.registry.database import DatabaseError
 from serving.registry.follower import Follower
-from serving.registry.records import ModelKey
 from serving.registry.registry import Registry
 from serving.registry.sandbox import Sandbox
 from serving.remote_runner import Answer, RemoteRunner, Transport, answer_run
@@ -121,6 +120,7 @@ class Application:
             cors=Cors(settings.cors_origins),
             limits=_limits(settings),
             metrics=self._metrics,
+            access_log=AccessLog(settings.log_level),
             drain=self._drain,
         )
 
@@ -181,13 +181,13 @@ class RunnerProcess:
 
     async def run(self, key: str, inputs: dict[str, Any], rows: int, seconds: float) -> Answer:
         """See ``remote_runner.Transport``."""
-        await self._follower.ensure(ModelKey(*key.split("@", 1)))
+        await self._follower.ensure(self._registry.find(key))
         return await answer_run(self._runner, key, inputs, rows, seconds)
 
     async def prove(self, key: str) -> str:
         """See ``remote_runner.Transport``."""
         try:
-            await self._follower.ensure(ModelKey(*key.split("@", 1)))
+            await self._follower.ensure(self._registry.find(key))
             await asyncio.to_thread(self._runner.prove, key)
         except (RunnerError, ServiceError) as error:
             return str(error)
@@ -266,9 +266,9 @@ async def _keep_gauges(runner: OnnxRunner | RemoteRunner, metrics: Metrics) -> N
 
 async def _prove(registry: Registry, follower: Follower, runner: Runner) -> None:
     """Run the default model's warm-up tensors through its real queue."""
-    key = registry.resolve(None)
-    await follower.ensure(key)
-    await asyncio.to_thread(runner.prove, str(key))
+    version = registry.find(None)
+    await follower.ensure(version)
+    await asyncio.to_thread(runner.prove, str(version.key))
 
 
 def _sweep(registry: Registry) -> None:

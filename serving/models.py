@@ -9,23 +9,20 @@ import numpy as np
 
 from runners.errors import ModelNotLoaded
 from runners.runner import Run, Runner
-from serving.registry.records import ModelKey, ModelVersion
+from serving.registry.records import ModelVersion
 
 
 class Catalogue(Protocol):
     """The registry, as far as opening a version needs it."""
 
-    def resolve(self, reference: str | None) -> ModelKey:
+    def find(self, reference: str | None) -> ModelVersion:
         """The version that ``reference`` names at the newest generation."""
-
-    def get(self, key: ModelKey) -> ModelVersion:
-        """That version."""
 
 
 class Loader(Protocol):
     """Sees to it that a version is loaded in this worker."""
 
-    async def ensure(self, key: ModelKey) -> None:
+    async def ensure(self, version: ModelVersion) -> None:
         """Return once it is."""
 
 
@@ -43,7 +40,7 @@ class ServingModels:
         Raises:
             ServiceError: ``model_not_found`` or ``no_model``.
         """
-        return self._catalogue.get(self._catalogue.resolve(reference))
+        return self._catalogue.find(reference)
 
     async def run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
         """Run ``rows`` rows through ``version``.
@@ -53,10 +50,10 @@ class ServingModels:
         Raises:
             RunnerError: see ``runners.errors``.
         """
-        key = version.key
-        await self._loader.ensure(key)
+        key = str(version.key)
+        await self._loader.ensure(version)
         try:
-            return await self._runner.run(str(key), inputs, rows=rows, deadline=deadline)
+            return await self._runner.run(key, inputs, rows=rows, deadline=deadline)
         except ModelNotLoaded:
-            await self._loader.ensure(key)
-            return await self._runner.run(str(key), inputs, rows=rows, deadline=deadline)
+            await self._loader.ensure(version)
+            return await self._runner.run(key, inputs, rows=rows, deadline=deadline)

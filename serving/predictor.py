@@ -239,7 +239,7 @@ def _envelope(version: ModelVersion, context: RequestContext, started: float) ->
 
 def timestamp() -> str:
     """Now, RFC 3339 in UTC with a Z."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _milliseconds(seconds: float) -> float:

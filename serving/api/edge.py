@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.cors import Cors
@@ -23,7 +23,7 @@ from serving.api.routes import Kind, Route, RouteTable
 from serving.errors import ServiceError, public_error
 from serving.observability.request_context import RequestContext, begin, request_id_from
 
-log: Any = structlog.get_logger("lens.access")
+log: Any = structlog.get_logger("lens.edge")
 
 
 class RequestMetrics(Protocol):
@@ -34,6 +34,13 @@ class RequestMetrics(Protocol):
 
     def request_finished(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """It was answered."""
+
+
+class RequestLog(Protocol):
+    """Who writes the line a request."""
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Write it."""
 
 
 class DrainGate(Protocol):
@@ -70,6 +77,7 @@ class Edge:
         cors: Cors,
         limits: Limits,
         metrics: RequestMetrics,
+        access_log: RequestLog,
         drain: DrainGate,
     ) -> None:
         self._lifespan = lifespan
@@ -79,6 +87,7 @@ class Edge:
         self._cors = cors
         self._limits = limits
         self._metrics = metrics
+        self._access_log = access_log
         self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +118,8 @@ class Edge:
             self._drain.exit()
             seconds = time.perf_counter() - started
             self._metrics.request_finished(scope["method"], context.route, reply.status or 499, seconds)
-            _log_line(scope, context, reply.status or 499, seconds)
+            if reply.status >= 400 or not reply.status or context.route not in _QUIET:
+                self._access_log.write(_access_line(scope, context, reply.status or 499, seconds))
 
     def _find(self, scope: Scope) -> tuple[Route | None, list[Route]]:
         if self._table is None:
@@ -141,6 +151,8 @@ class Edge:
                 raise _no_route(scope, methods)
             context.actor = self._guard.admit(scope, headers, route)
             await self._handle(scope, receive, reply, route, headers, context)
+        except ClientDisconnect:
+            context.error = "client_disconnected"  # there is nobody to answer
         except Exception as error:
             await self._fail(error, scope, receive, reply, context)
 
@@ -233,9 +245,7 @@ def _no_route(scope: Scope, methods: list[Route]) -> ServiceError:
     return ServiceError("method_not_allowed", f"That path answers {allowed} only.", headers={"Allow": allowed})
 
 
-def _log_line(scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
-    if context.route in _QUIET and status < 400:
-        return
+def _access_line(scope: Scope, context: RequestContext, status: int, seconds: float) -> dict[str, Any]:
     line: dict[str, Any] = {
         "method": scope["method"],
         "route": context.route,
@@ -248,7 +258,7 @@ def _log_line(scope: Scope, context: RequestContext, status: int, seconds: float
     }
     if context.error is not None:
         line["code"] = context.error
-    log.info("request", **line)
+    return line
 
 
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})

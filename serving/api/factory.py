@@ -24,6 +24,15 @@ NativeHandlers = dict[str, Handler]
 EdgeBuilder = Callable[[Any, ASGIApp, NativeHandlers], ASGIApp]
 
 
+class _LeanFactory(ServiceAppFactory):
+    """The framework's application for its lifecycle alone: no request passes its middlewares."""
+
+    @property
+    def middlewares(self) -> list[Any]:
+        """None: tracing, access log, timeout and metrics are the edge's."""
+        return []
+
+
 class LensService(Service[Any]):
     """A BentoML service that lets its class wrap the framework's application.
 
@@ -40,7 +49,7 @@ class LensService(Service[Any]):
             return super().to_asgi(is_main)
         os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn's default believes X-Forwarded-For from loopback
         self.inject_config()
-        factory = ServiceAppFactory(self, is_main=True)
+        factory = _LeanFactory(self, is_main=True)
         application: ASGIApp = self.inner.__edge__(factory(), self._handlers(factory))
         return application
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -11,13 +12,22 @@ from serving.errors import RETRY_AFTER, ServiceError
 
 
 class JSON(Response):
-    """A JSON response rendered by orjson; NumPy values are allowed."""
+    """A JSON response rendered by orjson; NumPy values are allowed.
+
+    It sets the fields that ``Response`` sends directly: the general way there costs as much as a small model's run.
+    """
 
     media_type = "application/json"
 
-    def render(self, content: Any) -> bytes:
-        """The content as compact UTF-8 JSON."""
-        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        self.status_code = status_code
+        self.background = None
+        self.body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        self.raw_headers = [(b"content-length", b"%d" % len(self.body)), (b"content-type", b"application/json")]
+        if headers:
+            self.raw_headers += [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+            ]
 
 
 def error_response(error: ServiceError, request_id: str) -> JSON:

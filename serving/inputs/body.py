@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from serving.errors import ServiceError
 
@@ -49,19 +49,43 @@ async def read_body(request: Request) -> Body:
     Raises:
         ServiceError: ``invalid_json``, ``invalid_multipart`` (400) or ``unsupported_media_type`` (415).
     """
-    media_type = request.headers.get("content-type", JSON_FORM).split(";", 1)[0].strip().lower()
+    media_type = _media_type(request)
     if media_type == JSON_FORM:
-        return Body(_json_object(await request.body()))
+        return Body(_json_object(await _whole(request)))
     if media_type == MULTIPART:
         return _form_body(await _multipart(request))
     if media_type == URLENCODED:
         return await _urlencoded(request)
     if media_type.startswith("image/"):
-        return Body(files={"image": [_raw_file(await request.body(), media_type)]})
+        return Body(files={"image": [_raw_file(await _whole(request), media_type)]})
     raise ServiceError(
         "unsupported_media_type",
         f"No body form has the Content-Type {media_type[:80]!r}: send JSON, multipart/form-data or a raw image/* body.",
     )
+
+
+def _media_type(request: Request) -> str:
+    """The body's declared type, without parameters; JSON where nothing is declared."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            return str(value.split(b";", 1)[0].strip().lower(), "latin-1")
+    return JSON_FORM
+
+
+async def _whole(request: Request) -> bytes:
+    """The whole body: ``Request.body`` without its stream machinery, which costs more than a small body itself.
+
+    Raises:
+        ClientDisconnect: the caller went away.
+    """
+    chunks: list[bytes] = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def _json_object(data: bytes) -> dict[str, Any]:

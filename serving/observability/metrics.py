@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from serving.observability.request_views import REQUEST_LABELS, REQUESTS, RequestViews
 
 HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 MODEL_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -40,21 +41,7 @@ class Metrics:
 
         self.registry = own
         self._service = service
-        self.http_requests = counter("http_requests_total", "Requests answered.", "method", "endpoint", "status")
-        self.http_seconds = histogram(
-            "http_request_duration_seconds", "Time from first byte to answer.", HTTP_BUCKETS, "method", "endpoint"
-        )
-        self.framework_requests = counter(
-            "bentoml_service_request_total", "Requests answered.", "endpoint", "http_response_code", *_SERVICE
-        )
-        self.framework_seconds = histogram(
-            "bentoml_service_request_duration_seconds",
-            "Time from the first byte to the answer.",
-            HTTP_BUCKETS,
-            "endpoint",
-            "http_response_code",
-            *_SERVICE,
-        )
+        self.requests = histogram(REQUESTS, "Time from first byte to answer.", HTTP_BUCKETS, *REQUEST_LABELS)
         self.in_progress = gauge(
             "bentoml_service_request_in_progress", "Requests being served.", "livesum", "endpoint", *_SERVICE
         )
@@ -78,7 +65,6 @@ class Metrics:
         self.models_loaded = gauge("models_loaded", "Versions loaded and ready, in each worker alike.", "livemax")
         self.queue_depth = gauge("lens_queue_depth", "Items waiting for a model.", "livesum")
         self.cache_lookups = counter("lens_cache_lookups_total", "Prediction cache look-ups.", "result")
-        self._children: dict[tuple[str, str, int], tuple[Callable[[float], None], ...]] = {}
 
     def request_started(self, endpoint: str) -> None:
         """A request to the route ``endpoint`` (a template) began."""
@@ -86,24 +72,13 @@ class Metrics:
 
     def request_finished(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """It was answered with ``status`` after ``seconds``."""
-        key = (method if method in METHODS else "OTHER", endpoint, status)
-        observers = self._children.get(key)
-        if observers is None:
-            observers = self._children[key] = self._observers(*key)
-        for observe in observers:
-            observe(seconds)
+        self._request(method if method in METHODS else "OTHER", endpoint, status).observe(seconds)
         self._in_progress(endpoint).dec()
         self._last().set(time.time())
 
-    def _observers(self, method: str, endpoint: str, status: int) -> tuple[Callable[[float], None], ...]:
-        requests = self.http_requests.labels(method, endpoint, str(status))
-        framework = self.framework_requests.labels(endpoint, str(status), *self._service)
-        return (
-            lambda _seconds: requests.inc(),
-            lambda _seconds: framework.inc(),
-            self.http_seconds.labels(method, endpoint).observe,
-            self.framework_seconds.labels(endpoint, str(status), *self._service).observe,
-        )
+    @lru_cache(maxsize=1024)  # noqa: B019 - one Metrics object lives as long as its process
+    def _request(self, method: str, endpoint: str, status: int) -> Histogram:
+        return self.requests.labels(method, endpoint, str(status))
 
     @lru_cache(maxsize=256)  # noqa: B019 - one Metrics object lives as long as its process
     def _in_progress(self, endpoint: str) -> Gauge:
@@ -151,12 +126,16 @@ class Metrics:
     def render(self) -> bytes:
         """The text exposition for all workers; files of dead workers stop counting as live first."""
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        if not folder:
-            return generate_latest(self.registry)
-        _bury_the_dead(Path(folder))
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        registry = self.registry
+        if folder:
+            _bury_the_dead(Path(folder))
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+        return generate_latest(RequestViews(registry, self._service))
+
+    def families(self) -> list[Metric]:
+        """Every metric as ``render`` names it."""
+        return list(RequestViews(self.registry, self._service).collect())
 
 
 def _bury_the_dead(folder: Path) -> None:

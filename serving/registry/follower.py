@@ -59,14 +59,12 @@ class Follower:
                 self._thread.join()
             self._beacon.close()
 
-    async def ensure(self, key: ModelKey) -> None:
-        """Return once ``key`` is loaded here; next to nothing where it is.
+    async def ensure(self, version: ModelVersion) -> None:
+        """Return once ``version`` is loaded here; next to nothing where it is.
 
         Raises:
-            ServiceError: ``model_not_found``.
             RunnerError: the runner cannot load it.
         """
-        version = self._registry.get(key)
         if not self._loaded.has(version):
             await asyncio.to_thread(self._loaded.ensure, version)
 

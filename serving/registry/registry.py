@@ -127,6 +127,20 @@ class Registry:
             raise model_not_found(reference)
         return key
 
+    def find(self, reference: str | None) -> ModelVersion:
+        """The version that ``reference`` means now, as ``resolve`` and ``get`` say it, with one look at the generation.
+
+        Raises:
+            ServiceError: as ``resolve``.
+        """
+        snapshot = self._current()
+        if reference is not None and "@" in reference:
+            return self.get(self.resolve(reference))
+        name = snapshot.routing.default_id if reference is None else reference.strip().lower()
+        key = snapshot.routing.live_key(name) if name else None
+        version = snapshot.versions.get(key) if key else None
+        return version or self.get(self.resolve(reference))
+
     def register(
         self,
         model_file: Path,

@@ -156,7 +156,7 @@ def _serve(home: Path, url: str | None, pipe: Connection) -> None:
         "loads": lambda: list(runner.loads),
         "has only": runner.wait_for,
         "live": lambda: _live_and_warm(registry, runner),
-        "ensure": lambda key: asyncio.run(follower.ensure(key)),
+        "ensure": lambda key: asyncio.run(follower.ensure(registry.get(key))),
         "register": lambda *arguments: register(registry, *arguments),
         "register from": lambda source: register_from(registry, source),
         "activate": lambda key, seconds=10.0: _activate(registry, key, seconds),
