@@ -136,8 +136,13 @@ _FEW = 64
 
 
 def first_output(outputs: Mapping[str, Any], spec: ModelSpec, single: bool) -> list[Any]:
-    """The first declared output as a list: one entry a row, or for a ``single`` item that row itself."""
-    value, _ = plain(outputs[spec.outputs[0].name])
+    """The first declared output as a list: one entry a row, or for a ``single`` item that row itself.
+
+    ``outputs`` are plain already, or as the model gave them.
+    """
+    value = outputs[spec.outputs[0].name]
+    if not isinstance(value, list):
+        value, _ = plain(value)
     if single and spec.batch != "none" and isinstance(value, list) and len(value) == 1:
         value = value[0]
     return value if isinstance(value, list) else [value]

@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +25,7 @@ from runners.errors import Overloaded
 from runners.runner import Run
 from serving.errors import ServiceError
 from serving.observability.request_context import RequestContext
+from serving.observability.timestamps import timestamp
 from serving.registry.records import ModelVersion
 
 
@@ -235,11 +235,6 @@ def _envelope(version: ModelVersion, context: RequestContext, started: float) ->
         "latency_ms": _milliseconds(time.perf_counter() - started),
         "timestamp": timestamp(),
     }
-
-
-def timestamp() -> str:
-    """Now, RFC 3339 in UTC with a Z."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _milliseconds(seconds: float) -> float:

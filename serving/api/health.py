@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from serving.api.responses import JSON
 from serving.errors import ServiceError, public_error
 from serving.observability.request_context import current
-from serving.predictor import timestamp
+from serving.observability.timestamps import timestamp
 from serving.registry.records import Routing
 
 READY_SECONDS = 5.0

@@ -17,7 +17,8 @@ from serving.errors import ServiceError, missing_field, public_error
 from serving.inputs.body import Body
 from serving.inputs.pictures import BytesPicture, Fetcher, URLMemory, URLPicture, base64_picture
 from serving.observability.request_context import RequestContext, current
-from serving.predictor import Options, Picture, Predictor, timestamp
+from serving.observability.timestamps import timestamp
+from serving.predictor import Options, Picture, Predictor
 
 FILE_FIELDS = ("file", "image")
 _SOURCES = ("image_url", "image", "features", "inputs")

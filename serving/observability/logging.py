@@ -10,13 +10,13 @@ import logging
 import logging.config
 import sys
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
 import structlog
 
 from serving.observability.request_context import _current
+from serving.observability.timestamps import timestamp
 
 Event = MutableMapping[str, Any]
 
@@ -49,8 +49,7 @@ class AccessLog:
     def write(self, line: dict[str, Any]) -> None:
         """Write ``line`` with the time, as every other line has it."""
         if self._on:
-            now = datetime.now(UTC).isoformat()[:-6] + "Z"
-            self._stream.write(_dump({"time": now, "level": "info", "msg": "request", **line}) + "\n")
+            self._stream.write(_dump({"time": timestamp(), "level": "info", "msg": "request", **line}) + "\n")
 
 
 def _route_stdlib(level: str, out: TextIO, shared: list[Any]) -> None:
@@ -77,7 +76,7 @@ def _route_stdlib(level: str, out: TextIO, shared: list[Any]) -> None:
 
 
 def _add_time(_logger: Any, _method: str, event: Event) -> Event:
-    event["time"] = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", {})["timestamp"]
+    event["time"] = timestamp()
     return event
 
 

@@ -41,6 +41,7 @@ class Metrics:
 
         self.registry = own
         self._service = service
+        self._last_request_at = 0.0
         self.requests = histogram(REQUESTS, "Time from first byte to answer.", HTTP_BUCKETS, *REQUEST_LABELS)
         self.in_progress = gauge(
             "bentoml_service_request_in_progress", "Requests being served.", "livesum", "endpoint", *_SERVICE
@@ -74,7 +75,7 @@ class Metrics:
         """It was answered with ``status`` after ``seconds``."""
         self._request(method if method in METHODS else "OTHER", endpoint, status).observe(seconds)
         self._in_progress(endpoint).dec()
-        self._last().set(time.time())
+        self._last_request_at = time.time()
 
     @lru_cache(maxsize=1024)  # noqa: B019 - one Metrics object lives as long as its process
     def _request(self, method: str, endpoint: str, status: int) -> Histogram:
@@ -83,10 +84,6 @@ class Metrics:
     @lru_cache(maxsize=256)  # noqa: B019 - one Metrics object lives as long as its process
     def _in_progress(self, endpoint: str) -> Gauge:
         return self.in_progress.labels(endpoint, *self._service)
-
-    @lru_cache(maxsize=1)  # noqa: B019 - as above
-    def _last(self) -> Gauge:
-        return self.last_request.labels(*self._service)
 
     def predicted(self, model_id: str, version: str, *, ok: bool, seconds: float | None = None) -> None:
         """One prediction ended; ``seconds`` is the time inside the model, None where it did not run."""
@@ -114,6 +111,8 @@ class Metrics:
         """What this worker holds at the moment."""
         self.models_loaded.set(models_loaded)
         self.queue_depth.set(queue_depth)
+        if self._last_request_at:
+            self.last_request.labels(*self._service).set(self._last_request_at)
 
     def cache_looked_up(self, *, hit: bool) -> None:
         """The prediction cache was asked."""

@@ -25,7 +25,7 @@ class TestPictureByUrl:
     def test_a_url_gives_label_and_confidence_and_comes_from_the_cache_next(
         self, colors: LensServer, site: PictureSite
     ) -> None:
-        url = site.put(f"/{uuid.uuid4()}.jpg", picture(RED))
+        url = site.put(f"/{uuid.uuid4()}.jpg", picture(RED, size=(51, 43)))  # nobody else's picture
         first = requests.post(f"{colors.url}/predict", json={"image_url": url}, timeout=10)
         second = requests.post(f"{colors.url}/predict", json={"image_url": url}, timeout=10)
         assert (first.status_code, first.json()["predicted_label"]) == (200, "red")
