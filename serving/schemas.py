@@ -126,6 +126,7 @@ class ModelEntry(BaseModel):
     name: str
     version: str
     path: str = Field(examples=["models/iris.onnx"])
+    kind: Literal["image", "features"] = Field(description="What it takes.")
     live: bool
     default: bool
     size_bytes: int
@@ -152,7 +153,6 @@ class Signature(BaseModel):
 class ModelInfo(ModelEntry, Signature):
     """All that is known about one version."""
 
-    kind: Literal["image", "features"]
     labels: list[str] | None
     preprocessing: dict[str, Any] | None
     output: dict[str, Any] | None
@@ -181,6 +181,9 @@ class UploadAnswer(BaseModel):
     live: bool
     default: bool
     live_on: str | None = Field(description="Workers that serve it, of all.", examples=["2/2"])
+    kind: Literal["image", "features"]
+    preprocessing: dict[str, Any] | None = Field(description="How a picture becomes its tensor, as understood.")
+    labels: int | None = Field(description="How many labels it has.")
     request_id: str
 
 
