@@ -59,17 +59,11 @@ def _indices(text: str) -> list[int]:
     return found
 
 
-def test_with_its_own_preprocessing_it_answers_as_the_reference_does(mobilenet: LensServer, shared: Path) -> None:
-    files = {
-        "file": ("mobilenet.onnx", (shared / "models" / "mobilenet_v1_0.75_224.onnx").read_bytes()),
-        "labels": ("labels.json", (shared / "models" / LABELS).read_bytes()),
-    }
-    fields = {"id": "mobilenet-tf", "name": "MobileNet", "version": "v1", "preprocessing": "tf"}
-    assert requests.post(f"{mobilenet.url}/models/upload", files=files, data=fields, timeout=60).status_code == 201
+def test_its_preprocessing_is_understood_and_it_answers_as_the_reference_does(
+    mobilenet: LensServer, shared: Path
+) -> None:
     for row in rows(shared / "photos" / "manifest.tsv"):
-        picture = {"file": (shared / "photos" / row["file"]).read_bytes()}
-        body = {"model_id": "mobilenet-tf"}
-        answer = requests.post(f"{mobilenet.url}/predict", files=picture, data=body, timeout=20).json()
+        answer = classify(mobilenet, shared / "photos" / row["file"]).json()
         assert answer["predicted_label"] == row["mobilenet_v1_label"], row["file"]
         assert abs(answer["confidence"] - float(row["mobilenet_v1_probability"])) <= 0.02, row["file"]
 

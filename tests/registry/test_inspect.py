@@ -587,3 +587,36 @@ def test_real_imagenet_models_answer_as_measured(file: str, options: object, mea
         scores = session.run({spec.image.name: to_tensor(picture, spec.image)[None]})[spec.output.name]
         right.append(class_probabilities(scores, spec.output).argmax() == int(row["class_index"]))
     assert np.mean(right) > measured - 0.1
+
+
+def strided(**padding: object) -> bytes:
+    """A colour classifier that begins with a strided convolution, padded as told."""
+    kernel = np.zeros((3, 3, 3, 3), np.float32)
+    kernel[range(3), range(3), 1, 1] = 5.0
+    return model_bytes(
+        [
+            helper.make_node("Conv", ["image", "kernel"], ["shrunk"], strides=[2, 2], **padding),
+            helper.make_node("GlobalAveragePool", ["shrunk"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["logits"]),
+        ],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 96, 96])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3])],
+        {"kernel": kernel},
+    )
+
+
+@pytest.mark.parametrize(
+    ("padding", "scale"),
+    [
+        ({"auto_pad": "SAME_UPPER"}, 1 / 127.5),
+        ({"pads": [0, 0, 1, 1]}, 1 / 127.5),
+        ({"pads": [1, 1, 1, 1]}, 1 / 255),
+    ],
+    ids=["same upper", "one end", "both ends"],
+)
+def test_a_network_that_pads_as_tensorflow_does_gets_its_scaling(
+    padding: dict[str, object], scale: float, save: Save
+) -> None:
+    image = inspected(save(strided(**padding))).image
+    assert image is not None
+    assert image.scale == pytest.approx(scale)

@@ -18,8 +18,8 @@ from onnx import numpy_helper
 
 from preprocessing.spec import TensorInfo
 
-PixelRange = Literal["bytes", "unit"]
-"""Pixels as a graph takes them: 0..255, or 0..1."""
+PixelRange = Literal["bytes", "unit", "signed"]
+"""Pixels as a graph takes them: 0..255, 0..1, or, by the custom of where it comes from, -1..1."""
 
 _PASSING = frozenset(
     {"Cast", "Transpose", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Clip", "Pad", "Resize"}
@@ -52,7 +52,7 @@ def read_evidence(graph: onnx.GraphProto, inputs: Iterable[TensorInfo]) -> Graph
     names = [info.name for info in inputs]
     wires = _Wires(graph)
     return GraphEvidence(
-        pixel_range=_pixel_range(wires, names[0]) if len(names) == 1 else None,
+        pixel_range=(_pixel_range(wires, names[0]) or _customary_range(graph)) if len(names) == 1 else None,
         last_operator={value.name: wires.origin(value.name) for value in graph.output},
         words={name: wires.words(name) for name in names},
         axis_sizes=tuple(sorted({axis for tensor in graph.initializer for axis in tensor.dims if axis > 0})),
@@ -68,6 +68,22 @@ def _pixel_range(wires: _Wires, name: str) -> PixelRange | None:
     if abs(scale) <= 1 / 20 or abs(mean) > 2:
         return "bytes"
     return "unit" if scale >= 1 and 0 <= mean <= 1 else None
+
+
+def _customary_range(graph: onnx.GraphProto) -> PixelRange | None:
+    """TensorFlow pads a strided convolution at one end only, and its classifiers take x / 127.5 - 1.
+
+    Other frameworks pad both ends alike and nearly always use the ImageNet mean and deviation.
+    """
+    first = next((node for node in graph.node if node.op_type == "Conv"), None)
+    if first is None:
+        return None
+    settings = {attribute.name: attribute for attribute in first.attribute}
+    if "strides" not in settings or max(settings["strides"].ints) < 2:
+        return None
+    pads = list(settings["pads"].ints) if "pads" in settings else []
+    same = "auto_pad" in settings and settings["auto_pad"].s == b"SAME_UPPER"
+    return "signed" if same or pads[: len(pads) // 2] != pads[len(pads) // 2 :] else None
 
 
 class _Wires:

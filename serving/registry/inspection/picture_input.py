@@ -64,7 +64,7 @@ def channel_is_open(info: TensorInfo) -> bool:
 def scaling_is_open(options: Options, notes: FileNotes, pixel_range: PixelRange | None) -> bool:
     """Whether neither the uploader, nor the file's notes, nor its graph say how pixels are scaled."""
     settled = _keys(options) | _keys(notes.preprocessing)
-    return not settled & _SCALING_OPTIONS and pixel_range is None and not notes.pixels_are_scaled
+    return not settled & _SCALING_OPTIONS and pixel_range in (None, "signed") and not notes.pixels_are_scaled
 
 
 def _bases(info: TensorInfo, notes: FileNotes) -> Iterator[ImageInput]:

@@ -32,6 +32,8 @@ def usual_scaling(image: ImageInput, notes: FileNotes, pixel_range: PixelRange |
         return "raw"
     if pixel_range == "unit" or image.channels == 1 or notes.pixels_are_scaled:
         return "zero-one"
+    if pixel_range == "signed" and min(image.size) >= MARGIN_FROM:
+        return "tf"
     # Small channels-last networks come from Keras tutorials, which divide by 255 and leave it there.
     return "zero-one" if image.layout == "NHWC" and min(image.size) < MARGIN_FROM else "imagenet"
 
