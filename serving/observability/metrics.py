@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,7 +42,6 @@ class Metrics:
         self.registry = own
         self._service = service
         self._last_request_at = 0.0
-        self._open: defaultdict[str, int] = defaultdict(int)
         self.requests = histogram(REQUESTS, "Time from first byte to answer.", HTTP_BUCKETS, *REQUEST_LABELS)
         self.in_progress = gauge(
             "bentoml_service_request_in_progress", "Requests being served.", "livesum", "endpoint", *_SERVICE
@@ -71,13 +69,17 @@ class Metrics:
 
     def request_started(self, endpoint: str) -> None:
         """A request to the route ``endpoint`` (a template) began."""
-        self._open[endpoint] += 1
+        self._in_progress(endpoint).inc()
 
     def request_finished(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """It was answered with ``status`` after ``seconds``."""
         self._request(method if method in METHODS else "OTHER", endpoint, status).observe(seconds)
-        self._open[endpoint] -= 1
+        self._in_progress(endpoint).dec()
         self._last_request_at = time.time()
+
+    @lru_cache(maxsize=256)  # noqa: B019 - as below
+    def _in_progress(self, endpoint: str) -> Gauge:
+        return self.in_progress.labels(endpoint, *self._service)
 
     @lru_cache(maxsize=1024)  # noqa: B019 - one Metrics object lives as long as its process
     def _request(self, method: str, endpoint: str, status: int) -> Histogram:
@@ -109,8 +111,6 @@ class Metrics:
         """What this worker holds at the moment."""
         self.models_loaded.set(models_loaded)
         self.queue_depth.set(queue_depth)
-        for endpoint, count in self._open.items():
-            self.in_progress.labels(endpoint, *self._service).set(count)
         if self._last_request_at:
             self.last_request.labels(*self._service).set(self._last_request_at)
 
