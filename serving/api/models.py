@@ -15,6 +15,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from preprocessing.elements import NUMPY_TYPES
 from preprocessing.labels import parse_labels
 from preprocessing.spec import ModelSpec, TensorInfo
 from serving import schemas
@@ -27,23 +28,7 @@ from serving.publisher import Activator, Published, Publisher, Upload
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.records import ModelKey, ModelVersion, Routing, name_from_filename, valid_name
 
-DTYPES = {
-    0: "undefined",
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    8: "string",
-    9: "bool",
-    10: "float16",
-    11: "float64",
-    12: "uint32",
-    13: "uint64",
-    16: "bfloat16",
-}
+DTYPES = {**NUMPY_TYPES, 0: "undefined", 8: "string", 16: "bfloat16"}
 """ONNX TensorProto numbers and the names people know them by."""
 
 
