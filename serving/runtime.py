@@ -7,7 +7,7 @@ from typing import Any
 
 MAX_OPSET = 26
 MAX_IR = 13
-"""What onnxruntime 1.31 accepts; a test asks the installed one."""
+"""The newest ai.onnx operator set and file format that the pinned ONNX Runtime reads."""
 
 
 @cache

@@ -12,9 +12,7 @@ from google.protobuf.message import DecodeError, Message  # type: ignore[import-
 from preprocessing.elements import NUMPY_TYPES
 from preprocessing.spec import Dimension, TensorInfo
 from serving.errors import ServiceError
-
-MAX_IR, MAX_OPSET = 13, 26
-"""The newest file format and ai.onnx operator set that the pinned ONNX Runtime reads."""
+from serving.runtime import MAX_IR, MAX_OPSET
 
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"})
 RUNTIME_DOMAIN_PREFIX = "com.microsoft"
