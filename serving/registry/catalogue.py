@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
 from serving.registry.database import Database
-from serving.registry.generation import CHANNEL
 from serving.registry.records import ModelKey, ModelVersion, Routing
 from serving.registry.schema import changes, live, numbers, seeds, state, versions
 
@@ -30,9 +30,11 @@ class Paths(Protocol):
 class Catalogue:
     """Reads and writes the rows, one transaction a call; every change of routing gets the next generation."""
 
-    def __init__(self, database: Database, paths: Paths) -> None:
+    def __init__(self, database: Database, paths: Paths, moved: Callable[[Connection, int], None]) -> None:
+        """``moved`` is told of the next generation inside the transaction that makes it."""
         self._database = database
         self._paths = paths
+        self._moved = moved
 
     def find(self, key: ModelKey) -> ModelVersion | None:
         """One version, or None."""
@@ -129,9 +131,7 @@ class Catalogue:
     def _next_generation(self, connection: Connection) -> int:
         moved = update(state).values(generation=state.c.generation + 1).returning(state.c.generation)
         generation = int(connection.execute(moved).scalar_one())
-        if not self._database.is_sqlite:
-            # Delivered by the server when this transaction commits, and not at all if it does not.
-            connection.execute(select(func.pg_notify(CHANNEL, str(generation))))
+        self._moved(connection, generation)
         return generation
 
     def _version(self, row: Row[Any]) -> ModelVersion:

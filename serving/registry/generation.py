@@ -7,11 +7,13 @@ import sqlite3
 import threading
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
+from serving.registry.bell import Bell
 from serving.registry.database import BUSY_S, Database
 from serving.registry.schema import state
 
@@ -30,6 +32,9 @@ class Generation(Protocol):
     def read(self) -> int:
         """The number; cheap enough for every request."""
 
+    def moved(self, connection: Connection, generation: int) -> None:
+        """Called inside the transaction that moves the number to ``generation``, before it commits."""
+
     def advance(self, generation: int) -> None:
         """Learn of a change that this process itself committed."""
 
@@ -45,23 +50,24 @@ def open_generation(database: Database) -> Generation:
 
 
 class SqliteGeneration:
-    """Reads the row itself each time: a few microseconds through a connection that each thread keeps open."""
+    """Reads the number off a bell that all processes share, and the row itself while a change is being written."""
 
     is_current = True
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._bell = Bell(Path(f"{path}-generation"))
         self._thread = threading.local()
         self._open: weakref.WeakSet[_Reader] = weakref.WeakSet()
+        self._reader().settle(self._bell, wait=True)  # the database may have been exchanged while nobody looked
 
     def read(self) -> int:
         """The committed number, whichever process committed it."""
-        try:
-            reader: _Reader = self._thread.reader
-        except AttributeError:
-            reader = self._thread.reader = _Reader(self._path)
-            self._open.add(reader)
-        return reader.read()
+        return self._bell.number() or self._ask()
+
+    def moved(self, connection: Connection, generation: int) -> None:
+        """From before the commit on nobody trusts the bell: they ask the row."""
+        self._bell.silence()
 
     def advance(self, generation: int) -> None:
         """Nothing to learn: the next read sees the row."""
@@ -70,22 +76,53 @@ class SqliteGeneration:
         """Close the connections of all threads."""
         for reader in list(self._open):
             reader.close()
+        self._bell.close()
+
+    def _ask(self) -> int:
+        reader = self._reader()
+        return reader.settle(self._bell, wait=False) or reader.read()
+
+    def _reader(self) -> _Reader:
+        try:
+            reader: _Reader = self._thread.reader
+        except AttributeError:
+            reader = self._thread.reader = _Reader(self._path)
+            self._open.add(reader)
+        return reader
 
 
 class _Reader:
-    """One thread's connection; closed when the thread ends, or from outside."""
+    """One thread's connections; closed when the thread ends, or from outside."""
 
     def __init__(self, path: str) -> None:
         # Without a transaction of its own each read sees the newest commit and pins no old page of the WAL.
-        self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        self._execute = self._connection.execute
+        self._row, self._lock = (
+            sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False) for wait in (BUSY_S, 0)
+        )
 
     def read(self) -> int:
         # fetchall and not fetchone: a statement that was run to its end holds no snapshot.
-        return int(self._execute(_QUERY).fetchall()[0][0])
+        return int(self._row.execute(_QUERY).fetchall()[0][0])
+
+    def settle(self, bell: Bell, *, wait: bool) -> int:
+        """Ring the bell with the row's number, alone among writers; 0 where one is writing and we do not wait."""
+        connection = self._row if wait else self._lock
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            if wait:
+                raise
+            return 0
+        try:
+            number = int(connection.execute(_QUERY).fetchall()[0][0])
+            bell.ring(number)
+        finally:
+            connection.execute("ROLLBACK")
+        return number
 
     def close(self) -> None:
-        self._connection.close()
+        self._row.close()
+        self._lock.close()
 
     def __del__(self) -> None:
         self.close()
@@ -108,6 +145,10 @@ class PostgresGeneration:
     def read(self) -> int:
         """The newest number that has reached this process: within milliseconds of the commit."""
         return self._number
+
+    def moved(self, connection: Connection, generation: int) -> None:
+        """Delivered by the server when the transaction commits, and not at all if it does not."""
+        connection.execute(select(func.pg_notify(CHANNEL, str(generation))))
 
     def advance(self, generation: int) -> None:
         """Take the number over at once, unless a newer one came already."""

@@ -41,7 +41,7 @@ class Registry:
         self.home = home
         self._database = database
         self._store = store
-        self._catalogue = Catalogue(database, store)
+        self._catalogue = Catalogue(database, store, generation.moved)
         self._generation = generation
         self._snapshot = _Snapshot(self._catalogue.routing())
 
