@@ -50,14 +50,14 @@ class InputContract:
         Raises:
             InferenceFailed: an input is missing, unknown, of another dtype or shape, or the rows disagree.
         """
-        counts = {expected.rows(feed) for expected in self._inputs}
-        if len(feed) != len(self._inputs):
+        counts = [expected.rows(feed) for expected in self._inputs]
+        if len(feed) != len(counts):
             raise self._unknown_name(feed)
         if self._none:
             return 1
-        if len(counts) != 1:
+        rows = counts[0] if counts else 0
+        if counts.count(rows) != len(counts):
             raise InferenceFailed("Every input needs the same number of rows (first axis).")
-        rows = counts.pop()
         if not rows:
             raise InferenceFailed("There is nothing to run: the inputs have no rows.")
         return rows

@@ -177,9 +177,11 @@ class RunnerProcess:
         self._runner = _onnx_runner(self._settings, self._metrics)
         self._follower = Follower(self._registry, self._runner, max_extra=self._settings.max_loaded)
         await asyncio.to_thread(self._follower.start)
+        self._gauges = asyncio.create_task(_keep_gauges(self._runner, self._metrics))
 
     async def stop(self) -> None:
         """Close what ``start`` opened."""
+        self._gauges.cancel()
         for part in (self._follower, self._runner, self._registry):
             await asyncio.to_thread(part.close)
 

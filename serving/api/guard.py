@@ -33,19 +33,24 @@ class Guard:
         Raises:
             ServiceError: ``origin_forbidden``, ``unauthorized``, ``forbidden`` or ``rate_limited``.
         """
-        if scope["method"] not in _SAFE and not origin_allowed(scope["headers"], scope["scheme"], self._origins):
+        if scope["method"] not in _SAFE and not self._origin_allowed(scope, headers):
             raise ServiceError("origin_forbidden", "Pages of another origin may not do this; see LENS_CORS_ORIGINS.")
-        actor = self._authenticate(scope, route)
+        actor = self._authenticate(scope, headers, route)
         if self._limiter is not None and route.scope != "public":
             self._within_rate(self._limiter, actor, scope)
         return actor
 
-    def _authenticate(self, scope: Scope, route: Route) -> str:
+    def _origin_allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        # Only browsers send these, so most requests need no closer look.
+        from_browser = b"origin" in headers or b"sec-fetch-site" in headers
+        return not from_browser or origin_allowed(scope["headers"], scope["scheme"], self._origins)
+
+    def _authenticate(self, scope: Scope, headers: dict[bytes, bytes], route: Route) -> str:
         peer = scope["client"][0] if scope.get("client") else None
         local = not self._require_key and is_local(peer, scope["headers"])
         if route.scope == "public":
             return "local" if local else "anonymous"
-        token = bearer(scope["headers"])
+        token = bearer(scope["headers"]) if b"authorization" in headers else None
         scopes = self._keys.scopes(token)
         if scopes is not None and route.scope in scopes:
             return "key:" + hashlib.sha256((token or "").encode()).hexdigest()[:12]

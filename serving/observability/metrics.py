@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from serving.observability.request_views import REQUEST_LABELS, REQUESTS, RequestViews
+from serving.observability.tally import EVERY, Tally
 
 HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 MODEL_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -41,6 +42,7 @@ class Metrics:
 
         self.registry = own
         self._service = service
+        self._tally = Tally()
         self._last_request_at = 0.0
         self.requests = histogram(REQUESTS, "Time from first byte to answer.", HTTP_BUCKETS, *REQUEST_LABELS)
         self.in_progress = gauge(
@@ -69,12 +71,14 @@ class Metrics:
 
     def request_started(self, endpoint: str) -> None:
         """A request to the route ``endpoint`` (a template) began."""
-        self._in_progress(endpoint).inc()
+        self._tally.add(self._in_progress(endpoint))
+        self._tally.settle()
 
     def request_finished(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """It was answered with ``status`` after ``seconds``."""
-        self._request(method if method in METHODS else "OTHER", endpoint, status).observe(seconds)
-        self._in_progress(endpoint).dec()
+        self._tally.add(self._request(method if method in METHODS else "OTHER", endpoint, status), seconds)
+        self._tally.add(self._in_progress(endpoint), -1)
+        self._tally.settle()
         self._last_request_at = time.time()
 
     @lru_cache(maxsize=256)  # noqa: B019 - as below
@@ -87,9 +91,9 @@ class Metrics:
 
     def predicted(self, model_id: str, version: str, *, ok: bool, seconds: float | None = None) -> None:
         """One prediction ended; ``seconds`` is the time inside the model, None where it did not run."""
-        self._outcome(model_id, version, "success" if ok else "error").inc()
+        self._tally.add(self._outcome(model_id, version, "success" if ok else "error"))
         if seconds is not None:
-            self._inference(model_id, version).observe(seconds)
+            self._tally.add(self._inference(model_id, version), seconds)
 
     @lru_cache(maxsize=4096)  # noqa: B019 - as above
     def _outcome(self, model_id: str, version: str, status: str) -> Counter:
@@ -100,15 +104,16 @@ class Metrics:
         return self.inference_seconds.labels(model_id, version)
 
     def batch_ran(self, rows: int) -> None:
-        """The model ran ``rows`` rows at once."""
-        self._batch().observe(rows)
+        """The model ran ``rows`` rows at once; from any thread."""
+        self._tally.add(self._batch(), rows)
 
     @lru_cache(maxsize=1)  # noqa: B019 - as above
     def _batch(self) -> Histogram:
         return self.batch_sizes.labels("predict", "0", *self._service)
 
     def gauge_now(self, *, models_loaded: int, queue_depth: int) -> None:
-        """What this worker holds at the moment."""
+        """What this worker holds at the moment; to be told about once a second."""
+        self._tally.flush()
         self.models_loaded.set(models_loaded)
         self.queue_depth.set(queue_depth)
         if self._last_request_at:
@@ -116,17 +121,22 @@ class Metrics:
 
     def cache_looked_up(self, *, hit: bool) -> None:
         """The prediction cache was asked."""
-        self._lookup("hit" if hit else "miss").inc()
+        self._tally.add(self._lookup("hit" if hit else "miss"))
 
     @lru_cache(maxsize=2)  # noqa: B019 - as above
     def _lookup(self, result: str) -> Counter:
         return self.cache_lookups.labels(result)
 
     def render(self) -> bytes:
-        """The text exposition for all workers; files of dead workers stop counting as live first."""
+        """The text exposition for all workers; files of dead workers stop counting as live first.
+
+        It blocks: what any worker answered before the call is in it.
+        """
+        self._tally.flush()
         folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         registry = self.registry
         if folder:
+            time.sleep(2 * EVERY)  # for the other workers' tallies
             _bury_the_dead(Path(folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]

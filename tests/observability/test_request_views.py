@@ -36,7 +36,7 @@ def test_methods_are_kept_apart_where_the_name_has_them_and_added_where_it_has_n
     assert text.count("bentoml_service_request_total{") == 1
 
 
-def test_a_method_that_a_caller_made_up_is_no_label_of_its_own() -> None:
+async def test_a_method_that_a_caller_made_up_is_no_label_of_its_own() -> None:
     metrics = Metrics()
     for number in range(5):
         metrics.request_started("/predict")
