@@ -92,6 +92,7 @@ class Application:
         configure_logging(settings.log_level)
         self._settings = settings
         self._metrics = Metrics()
+        self._access_log = AccessLog(settings.log_level)
         self._drain = Drain(settings.drain_s)
         self._parts: Parts | None = None
         self._gauges: asyncio.Task[None] | None = None
@@ -121,7 +122,7 @@ class Application:
             cors=Cors(settings.cors_origins),
             limits=_limits(settings),
             metrics=self._metrics,
-            access_log=AccessLog(settings.log_level),
+            access_log=self._access_log,
             drain=self._drain,
         )
 
@@ -149,6 +150,7 @@ class Application:
     async def stop(self) -> None:
         """Close what ``start`` opened, in the opposite order."""
         self._drain.uninstall()
+        self._access_log.flush()
         if self._parts is None:
             return
         parts, self._parts = self._parts, None

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from serving.api.connection_counts import ConnectionCounts
+from serving.api.one_write import write_once
 
 logger = logging.getLogger(__name__)
 
@@ -184,6 +185,7 @@ class _FairListener:
 
     async def _connect(self, connection: socket.socket) -> None:
         protocol = self._factory()
+        write_once(protocol, self._loop)
         lost = _call_when_lost(protocol, lambda: self._change_count(-1))
         try:
             await self._loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._tls)

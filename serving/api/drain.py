@@ -42,17 +42,13 @@ class Drain:
         """Whether new requests are to be turned away."""
         return self._signal is not None
 
-    def enter(self) -> None:
-        """The current task serves a request; it may be cancelled when the time is over."""
-        task = asyncio.current_task()
-        assert task is not None
+    def enter(self, task: asyncio.Task[Any]) -> None:
+        """``task`` serves a request; it may be cancelled when the time is over."""
         self._in_flight.add(task)
         self._idle.clear()
 
-    def exit(self) -> None:
-        """The current task has answered its request."""
-        task = asyncio.current_task()
-        assert task is not None
+    def exit(self, task: asyncio.Task[Any]) -> None:
+        """``task`` has answered its request."""
         self._in_flight.discard(task)
         if not self._in_flight:
             self._idle.set()

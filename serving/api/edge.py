@@ -50,10 +50,10 @@ class DrainGate(Protocol):
     def draining(self) -> bool:
         """Whether new requests are turned away."""
 
-    def enter(self) -> None:
-        """The current task serves a request."""
+    def enter(self, task: asyncio.Task[Any]) -> None:
+        """``task`` serves a request."""
 
-    def exit(self) -> None:
+    def exit(self, task: asyncio.Task[Any]) -> None:
         """It is done."""
 
 
@@ -103,23 +103,28 @@ class Edge:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         context = begin(request_id_from(headers.get(b"x-request-id", b"").decode("latin-1") or None))
-        reply = _Reply(send, context, self._cors.headers(headers))
         route, methods = self._find(scope)
         context.route = route.path if route else methods[0].path if methods else "unmatched"
+        task = asyncio.current_task()
+        assert task is not None
+        request = _Exchange(scope, receive, _Reply(send, context, self._cors.headers(headers)), headers, context, task)
         self._metrics.request_started(context.route)
-        self._drain.enter()
+        self._drain.enter(task)
         try:
-            await self._answer(scope, receive, reply, route, methods, headers, context)
+            await self._answer(request, route, methods)
         except asyncio.CancelledError:
-            if not self._drain.draining or reply.status:
+            if not self._drain.draining or request.reply.status:
                 raise
-            await self._fail(_draining(), scope, receive, reply, context)
+            await self._fail(_draining(), request)
         finally:
-            self._drain.exit()
-            seconds = time.perf_counter() - started
-            self._metrics.request_finished(scope["method"], context.route, reply.status or 499, seconds)
-            if reply.status >= 400 or not reply.status or context.route not in _QUIET:
-                self._access_log.write(_access_line(scope, context, reply.status or 499, seconds))
+            self._drain.exit(task)
+            self._finished(request, time.perf_counter() - started)
+
+    def _finished(self, request: _Exchange, seconds: float) -> None:
+        scope, context, status = request.scope, request.context, request.reply.status or 499
+        self._metrics.request_finished(scope["method"], context.route, status, seconds)
+        if status >= 400 or context.route not in _QUIET:
+            self._access_log.write(_access_line(scope, context, status, seconds))
 
     def _find(self, scope: Scope) -> tuple[Route | None, list[Route]]:
         if self._table is None:
@@ -130,66 +135,60 @@ class Edge:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         return routes.get(method), list(routes.values())
 
-    async def _answer(
-        self,
-        scope: Scope,
-        receive: Receive,
-        reply: _Reply,
-        route: Route | None,
-        methods: list[Route],
-        headers: dict[bytes, bytes],
-        context: RequestContext,
-    ) -> None:
+    async def _answer(self, request: _Exchange, route: Route | None, methods: list[Route]) -> None:
+        scope, headers = request.scope, request.headers
         try:
             if self._drain.draining:
                 raise _draining()
             preflight = self._cors.preflight(scope["method"], headers, [each.method for each in methods])
             if preflight is not None:
-                await preflight(scope, receive, reply.send)
+                await preflight(scope, request.receive, request.reply.send)
                 return
             if route is None:
                 raise _no_route(scope, methods)
-            context.actor = self._guard.admit(scope, headers, route)
-            await self._handle(scope, receive, reply, route, headers, context)
+            request.context.actor = self._guard.admit(scope, headers, route)
+            await self._handle(request, route)
         except ClientDisconnect:
-            context.error = "client_disconnected"  # there is nobody to answer
+            request.context.error = "client_disconnected"  # there is nobody to answer
         except Exception as error:
-            await self._fail(error, scope, receive, reply, context)
+            await self._fail(error, request)
 
-    async def _handle(
-        self,
-        scope: Scope,
-        receive: Receive,
-        reply: _Reply,
-        route: Route,
-        headers: dict[bytes, bytes],
-        context: RequestContext,
-    ) -> None:
+    async def _handle(self, request: _Exchange, route: Route) -> None:
         limit, seconds = self._limits.body[route.kind], self._limits.seconds[route.kind]
-        context.deadline = time.monotonic() + seconds
-        request = Request(scope, _limited(receive, limit, headers))
-        deadline = _Deadline(seconds)
+        request.context.deadline = time.monotonic() + seconds
+        inner = Request(request.scope, _limited(request.receive, limit, request.headers))
+        deadline = _Deadline(request.task, seconds)
         try:
-            response = await route.handler(request)
+            response = await route.handler(inner)
         except asyncio.CancelledError:
             if not deadline.passed():
                 raise
             raise ServiceError("deadline_exceeded", f"The answer took longer than {seconds:g} s.") from None
         finally:
             deadline.lift()
-            await request.close()
-        await response(scope, receive, reply.send)
+            await inner.close()
+        await response(request.scope, request.receive, request.reply.send)
 
-    async def _fail(
-        self, error: Exception, scope: Scope, receive: Receive, reply: _Reply, context: RequestContext
-    ) -> None:
-        public = public_error(error)
+    async def _fail(self, error: Exception, request: _Exchange) -> None:
+        public, context = public_error(error), request.context
         context.error = public.code
         if public.status == 500:
             log.error("unexpected error", exc_info=error, route=context.route)
-        if reply.status:  # the answer is under way: all that is left is to break it off
+        if request.reply.status:  # the answer is under way: all that is left is to break it off
             raise error
-        await error_response(public, context.request_id)(scope, receive, reply.send)
+        await error_response(public, context.request_id)(request.scope, request.receive, request.reply.send)
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and the way back to who sent it."""
+
+    scope: Scope
+    receive: Receive
+    reply: _Reply
+    headers: dict[bytes, bytes]
+    context: RequestContext
+    task: asyncio.Task[Any]
 
 
 class _Reply:
@@ -214,13 +213,11 @@ class _Reply:
 
 
 class _Deadline:
-    """Cancels the current task after ``seconds``: ``asyncio.timeout`` for this one use, at a third of its cost."""
+    """Cancels ``task`` after ``seconds``: ``asyncio.timeout`` for this one use, at a third of its cost."""
 
     __slots__ = ("_passed", "_task", "_timer")
 
-    def __init__(self, seconds: float) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def __init__(self, task: asyncio.Task[Any], seconds: float) -> None:
         self._task = task
         self._passed = False
         self._timer = task.get_loop().call_later(seconds, self._pass)

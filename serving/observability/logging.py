@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
+from serving.observability.pace import Pace
 from serving.observability.request_context import _current
 from serving.observability.timestamps import timestamp
 
@@ -45,11 +46,20 @@ class AccessLog:
     def __init__(self, level: str, stream: TextIO | None = None) -> None:
         self._on = logging.getLevelName(level) <= logging.INFO
         self._stream = stream or sys.stderr
+        self._lines: list[str] = []
+        self._pace = Pace(self.flush)
 
     def write(self, line: dict[str, Any]) -> None:
-        """Write ``line`` with the time, as every other line has it."""
+        """Write ``line`` with the time, as every other line has it, now or soon; to be called on the event loop."""
         if self._on:
-            self._stream.write(_dump({"time": timestamp(), "level": "info", "msg": "request", **line}) + "\n")
+            self._lines.append(_dump({"time": timestamp(), "level": "info", "msg": "request", **line}))
+            self._pace.touch()
+
+    def flush(self) -> None:
+        """Write the lines that still wait."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._stream.write("\n".join(lines) + "\n")
 
 
 def _route_stdlib(level: str, out: TextIO, shared: list[Any]) -> None:
@@ -73,6 +83,8 @@ def _route_stdlib(level: str, out: TextIO, shared: list[Any]) -> None:
         logger.handlers[:] = []
         logger.propagate = True
         logger.setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # Without a handler the server does not even begin to make its access lines: ours stand in their place.
+    logging.getLogger("uvicorn.access").propagate = False
 
 
 def _add_time(_logger: Any, _method: str, event: Event) -> Event:

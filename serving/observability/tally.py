@@ -1,22 +1,18 @@
 """Counts first, writes later: what happens often is written to the shared metric files in bulk.
 
 Writing one number there costs a few microseconds, and a request changes nine: a tenth of a small model's request.
-While little happens each event is written at once; events that follow one another faster than ``EVERY`` wait for each
-other, so that a number in the files is never older than that.
+While little happens each event is written at once, and while much does, in the step of ``Pace``.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
 from bisect import bisect_left
 from collections import defaultdict, deque
 
 from prometheus_client import Counter, Gauge, Histogram
 
-EVERY = 0.02
-"""Seconds after which an event has reached the files, where the event loop is not held up."""
+from serving.observability.pace import Pace
 
 Child = Counter | Gauge | Histogram
 
@@ -27,8 +23,7 @@ class Tally:
     def __init__(self) -> None:
         self._events: deque[tuple[Child, float]] = deque()
         self._writing = threading.Lock()
-        self._written_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._pace = Pace(self.flush)
 
     def add(self, child: Child, amount: float = 1.0) -> None:
         """Count ``amount`` on a counter or gauge, or observe it in a histogram; it is written with the next ``settle``.
@@ -38,28 +33,18 @@ class Tally:
         self._events.append((child, amount))
 
     def settle(self) -> None:
-        """Write what was added, now or within ``EVERY``; to be called on the event loop."""
-        if self._timer is not None:
-            return
-        if time.monotonic() - self._written_at >= EVERY:
-            self.flush()
-        else:
-            self._timer = asyncio.get_running_loop().call_later(EVERY, self._flush_later)
+        """Write what was added, now or soon; to be called on the event loop."""
+        self._pace.touch()
 
     def flush(self) -> None:
         """Write what was added, now."""
         with self._writing:
-            self._written_at = time.monotonic()
             amounts: defaultdict[Child, list[float]] = defaultdict(list)
             while self._events:
                 child, amount = self._events.popleft()
                 amounts[child].append(amount)
             for child, each in amounts.items():
                 _write(child, each)
-
-    def _flush_later(self) -> None:
-        self._timer = None
-        self.flush()
 
 
 def _write(child: Child, amounts: list[float]) -> None:

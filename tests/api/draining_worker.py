@@ -45,7 +45,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         print("stopped", flush=True)
         await send({"type": "lifespan.shutdown.complete"})
         return
-    drain.enter()
+    task = asyncio.current_task()
+    assert task is not None
+    drain.enter(task)
     try:
         if scope["path"] == "/release":
             released.set()
@@ -57,7 +59,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     except asyncio.CancelledError:
         await answer(send, 503, b"cut off")
     finally:
-        drain.exit()
+        drain.exit(task)
 
 
 async def handle(path: str, send: Any) -> None:
