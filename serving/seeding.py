@@ -40,6 +40,9 @@ class Seeds(Protocol):
     def mark_seeded(self, sha256: str, key: ModelKey) -> None:
         """Remember it."""
 
+    def versions(self, model_id: str) -> list[ModelVersion]:
+        """Every version of one id."""
+
     def register(
         self, model_file: Path, *, id: str, version: str | None, name: str, spec: ModelSpec, actor: str, source: str
     ) -> ModelVersion:
@@ -92,7 +95,7 @@ def seed(registry: Seeds, prover: Prover, wanted: Seed | None) -> ModelVersion |
     digest = sha256_hex(wanted.model.read_bytes())
     if registry.seeded(digest) is not None:
         return None
-    version = _register(registry, prover, wanted)
+    version = _interrupted(registry, wanted, digest) or _register(registry, prover, wanted)
     registry.make_live(version.key, default=True, actor="seed")
     registry.mark_seeded(digest, version.key)
     return version
@@ -101,6 +104,12 @@ def seed(registry: Seeds, prover: Prover, wanted: Seed | None) -> ModelVersion |
 def embedded() -> Seed:
     """The model that comes with Lens."""
     return Seed(EMBEDDED, EMBEDDED.with_suffix(".labels.json"), EMBEDDED.with_suffix(".preprocessing.json"))
+
+
+def _interrupted(registry: Seeds, wanted: Seed, digest: str) -> ModelVersion | None:
+    """What a start that was killed had registered already; it goes on from there."""
+    known = registry.versions(name_from_filename(wanted.model.name))
+    return next((version for version in known if version.source == "seed" and version.sha256 == digest), None)
 
 
 def _register(registry: Seeds, prover: Prover, wanted: Seed) -> ModelVersion:

@@ -81,6 +81,7 @@ def _operation(route: Route) -> JsonObject:
     operation: JsonObject = {
         "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('.', '_')}",
         "summary": route.summary,
+        "tags": [_tag(route)],
         "responses": {str(status): _response(answers), **_error_responses(route)},
     }
     body = _BODIES.get(route.path) if route.method == "POST" else None
@@ -91,6 +92,13 @@ def _operation(route: Route) -> JsonObject:
     if route.scope != "public":
         operation["security"] = [{}, {"key": []}]
     return operation
+
+
+def _tag(route: Route) -> str:
+    """The heading under which /docs shows a route."""
+    if route.kind == "prediction":
+        return "Predictions"
+    return "Service" if route.scope == "public" else "Models"
 
 
 def _response(answers: tuple[type[BaseModel], ...]) -> JsonObject:
