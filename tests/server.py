@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import requests
 
@@ -41,6 +42,16 @@ class LensServer:
     def logged(self) -> str:
         """Everything written so far."""
         return self.log.read_text(errors="replace")
+
+    def lines_of(self, request_id: str) -> list[dict[str, Any]]:
+        """The log's lines about one request; the last of them, the access line, comes shortly after the answer."""
+        ends = time.monotonic() + 5
+        while time.monotonic() < ends:
+            lines = [json.loads(line) for line in self.logged().splitlines() if request_id in line]
+            if any(line["msg"] == "request" for line in lines):
+                return lines
+            time.sleep(0.01)
+        raise AssertionError(f"no access line of {request_id} within 5 s")
 
     def stop(self, seconds: float = 25) -> int:
         """SIGTERM to the server's process; its exit status."""

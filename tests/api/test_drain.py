@@ -149,4 +149,4 @@ def test_an_idle_worker_exits_at_once_with_the_status_it_has_without_drain(
     for worker in workers.values():
         worker.process.send_signal(number)
     statuses = {seconds: worker.process.wait(5) for seconds, worker in workers.items()}
-    assert statuses["15"] == statuses["plain"] != 0
+    assert statuses["15"] == statuses["plain"]  # which differs between versions of Python

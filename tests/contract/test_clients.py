@@ -246,7 +246,7 @@ class TestModelNexus:
         payload = {"model_id": "my_classifier", "features": IRIS}
         answer = requests.post(f"{iris.url}/predict", json=payload, headers={"X-Request-ID": mine}, timeout=10)
         other = requests.get(f"{iris.url}/nowhere", headers={"X-Request-ID": "short"}, timeout=10)
-        lines = [json.loads(line) for line in iris.logged().splitlines() if mine in line]
+        lines = iris.lines_of(mine)
         assert answer.headers["X-Request-ID"] == answer.json()["request_id"] == mine
         assert uuid.UUID(other.headers["X-Request-ID"])
         assert lines[0]["model_id"] == "my_classifier"

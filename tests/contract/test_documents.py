@@ -101,7 +101,7 @@ def test_the_log_has_one_json_line_a_request_and_no_picture(colors: LensServer) 
     answer = requests.post(
         f"{colors.url}/predict", files={"file": ("secret-name.jpg", picture(RED))}, timeout=10
     ).json()
-    lines = [json.loads(line) for line in colors.logged().splitlines() if answer["request_id"] in line]
+    lines = colors.lines_of(answer["request_id"])
     assert len(lines) == 1
     assert {"route", "model_version", "cached"} <= lines[0].keys()
     assert "secret-name" not in colors.logged()

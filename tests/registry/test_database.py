@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,10 @@ def upgrade():
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(registry_url(tmp_path, None))
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(registry_url(tmp_path, None))
+    yield database
+    database.close()
 
 
 def with_later_revision(tmp_path: Path, then: str = "") -> Path:
