@@ -45,13 +45,29 @@ class Activation:
         """
         return await self._off_loop(lambda: self.activate_blocking(key, default=default, actor=actor))
 
-    async def delete(self, key: ModelKey) -> LiveReport:
-        """Remove a version that is not live, and return when every living worker has forgotten it.
+    async def roll_back(self, model_id: str | None, *, actor: str) -> tuple[ModelKey, LiveReport]:
+        """Make live again what was live for ``model_id``, or answered by default where that is None, before.
 
         Raises:
-            ServiceError: ``model_not_found``, or ``conflict`` where it is live.
+            ServiceError: ``model_not_found``, ``conflict`` where there is nothing to go back to, else as ``activate``.
         """
-        return await self._off_loop(lambda: self._delete(key))
+        return await self._off_loop(lambda: self._roll_back(model_id, actor))
+
+    async def set_alias(self, model_id: str, alias: str, version: str | None, *, actor: str) -> LiveReport:
+        """Let ``model_id@alias`` mean ``version`` (None: nothing) for every request that begins after this returns.
+
+        Raises:
+            ServiceError: ``invalid_name``, ``model_not_found``, or ``conflict`` where the alias is a version's name.
+        """
+        return await self._off_loop(lambda: self._set_alias(model_id, alias, version, actor))
+
+    async def delete(self, key: ModelKey, *, actor: str) -> LiveReport:
+        """Remove a version that nothing names, and return when every living worker has forgotten it.
+
+        Raises:
+            ServiceError: ``model_not_found``, or ``conflict`` where it is live or has an alias.
+        """
+        return await self._off_loop(lambda: self._delete(key, actor))
 
     def activate_blocking(self, key: ModelKey, *, default: bool, actor: str) -> LiveReport:
         """Return once every living worker has ``key`` loaded and serves it.
@@ -66,23 +82,40 @@ class Activation:
                 nothing has changed then, on any worker.
         """
         self._registry.get(key)
-        deadline = time.monotonic() + self._timeout
-        try:
-            with self._board.turn(self._timeout, self._pause), self._board.proposing(key) as proposal:
-                self._wait_until_warm(proposal, deadline)
-                generation = self._registry.make_live(key, default=default, actor=actor)
-        except TimeoutError:
-            raise _failed(key, f"another activation is under way for more than {self._timeout:g} s") from None
-        return self._arrived(generation, deadline)
+        return self._change(lambda: key, lambda _: self._registry.make_live(key, default=default, actor=actor))[1]
 
     def close(self) -> None:
         """Give up waiting, in all threads: activations that have not been committed end with ``draining``."""
         self._closing.set()
         self._threads.shutdown()
 
-    def _delete(self, key: ModelKey) -> LiveReport:
+    def _change(self, choose: Callable[[], ModelKey], commit: Callable[[ModelKey], int]) -> tuple[ModelKey, LiveReport]:
+        """In turn with others: have what is chosen loaded everywhere, then commit, which gives the generation."""
         deadline = time.monotonic() + self._timeout
-        generation = self._registry.delete(key)
+        try:
+            with self._board.turn(self._timeout, self._pause):
+                key = choose()
+                with self._board.proposing(key) as proposal:
+                    self._wait_until_warm(proposal, deadline)
+                    generation = commit(key)
+        except TimeoutError:
+            reason = f"another change of what is live is under way for more than {self._timeout:g} s"
+            raise ServiceError("activation_failed", f"Nothing has changed: {reason}.") from None
+        return key, self._arrived(generation, deadline)
+
+    def _roll_back(self, model_id: str | None, actor: str) -> tuple[ModelKey, LiveReport]:
+        return self._change(
+            lambda: self._registry.before_now(model_id),
+            lambda key: self._registry.roll_back(model_id, key, actor=actor),
+        )
+
+    def _set_alias(self, model_id: str, alias: str, version: str | None, actor: str) -> LiveReport:
+        deadline = time.monotonic() + self._timeout
+        return self._arrived(self._registry.set_alias(model_id, alias, version, actor=actor), deadline)
+
+    def _delete(self, key: ModelKey, actor: str) -> LiveReport:
+        deadline = time.monotonic() + self._timeout
+        generation = self._registry.delete(key, actor=actor)
         self._wait_until_seen(generation, deadline)
         return self._report(generation)
 

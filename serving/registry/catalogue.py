@@ -1,10 +1,8 @@
-"""The registry's rows: versions, what is live, and the history of that."""
+"""The registry's rows of versions and seeds."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,8 +12,17 @@ from sqlalchemy.exc import IntegrityError
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
 from serving.registry.database import Database
-from serving.registry.records import ModelKey, ModelVersion, Routing
-from serving.registry.schema import changes, live, numbers, seeds, state, versions
+from serving.registry.records import ModelKey, ModelVersion
+from serving.registry.routing_table import (
+    RoutingTable,
+    about,
+    is_version,
+    model_not_found,
+    note,
+    read_routing,
+    refuse_used,
+)
+from serving.registry.schema import numbers, seeds, versions
 
 _NUMBERED = re.compile(r"v([0-9]{1,9})")
 
@@ -28,18 +35,17 @@ class Paths(Protocol):
 
 
 class Catalogue:
-    """Reads and writes the rows, one transaction a call; every change of routing gets the next generation."""
+    """Reads and writes the rows, one transaction a call."""
 
-    def __init__(self, database: Database, paths: Paths, moved: Callable[[Connection, int], None]) -> None:
-        """``moved`` is told of the next generation inside the transaction that makes it."""
+    def __init__(self, database: Database, paths: Paths, routing: RoutingTable) -> None:
         self._database = database
         self._paths = paths
-        self._moved = moved
+        self._routing = routing
 
     def find(self, key: ModelKey) -> ModelVersion | None:
         """One version, or None."""
         with self._database.read() as connection:
-            row = connection.execute(select(versions).where(*_is(versions.c, key))).one_or_none()
+            row = connection.execute(select(versions).where(*is_version(versions.c, key))).one_or_none()
         return None if row is None else self._version(row)
 
     def list(self, model_id: str | None = None) -> list[ModelVersion]:
@@ -64,57 +70,32 @@ class Catalogue:
         """Publish a version whose entry is complete.
 
         Raises:
-            ServiceError: ``version_exists``.
+            ServiceError: ``version_exists``, also where an alias of the id has that name.
         """
         key = version.key
         try:
             with self._database.write() as connection:
+                before = read_routing(connection, alone=True)
+                if key.version in before.aliases.get(key.id, {}):
+                    raise ServiceError("version_exists", f"{key} is an alias; choose another version.")
                 connection.execute(insert(versions).values(_row(version)))
                 _note_number(connection, key)
+                note(connection, before.generation, version.actor, [about("register", key)])
         except IntegrityError:
             raise version_exists(key) from None
 
-    def remove(self, key: ModelKey) -> None:
+    def remove(self, key: ModelKey, *, actor: str) -> None:
         """Remove a version's row; the generation moves, so that no worker goes on with what it remembers of it.
 
         Raises:
-            ServiceError: ``model_not_found``, or ``conflict`` where the version is live.
+            ServiceError: ``model_not_found``, or ``conflict`` where the version is live or has an alias.
         """
         with self._database.write() as connection:
-            before = _routing(connection, alone=True)
-            if before.live_key(key.id) == key:
-                raise ServiceError("conflict", f"{key} is live; make another version live before deleting this one.")
-            if not connection.execute(delete(versions).where(*_is(versions.c, key))).rowcount:
+            before = read_routing(connection, alone=True)
+            refuse_used(before, key)
+            if not connection.execute(delete(versions).where(*is_version(versions.c, key))).rowcount:
                 raise model_not_found(str(key))
-            self._next_generation(connection)
-
-    def routing(self) -> Routing:
-        """What is live, as of one moment."""
-        with self._database.read() as connection:
-            return _routing(connection)
-
-    def make_live(self, key: ModelKey, *, default: bool, actor: str) -> int:
-        """Let ``key`` answer for its id, and its id by default where ``default`` is set; returns the generation.
-
-        Nothing changes, the generation included, where that is so already.
-
-        Raises:
-            ServiceError: ``model_not_found``.
-        """
-        with self._database.write() as connection:
-            before = _routing(connection, alone=True)
-            if not connection.execute(select(versions.c.id).where(*_is(versions.c, key))).first():
-                raise model_not_found(str(key))
-            steps = _steps(before, key, default=default)
-            if not steps:
-                return before.generation
-            generation = self._next_generation(connection)
-            common = {"generation": generation, "at": datetime.now(UTC), "actor": actor, "id": key.id}
-            connection.execute(insert(changes), [common | {"version": key.version} | step for step in steps])
-            _set_live(connection, key)
-            if default:
-                connection.execute(update(state).values(default_id=key.id))
-            return generation
+            note(connection, self._routing.next_generation(connection), actor, [about("delete", key)])
 
     def seeded(self, sha256: str) -> ModelKey | None:
         """The version that a file with this digest became when it was seeded, or None."""
@@ -127,12 +108,6 @@ class Catalogue:
         with self._database.write() as connection:
             if not connection.execute(select(seeds.c.sha256).where(seeds.c.sha256 == sha256)).first():
                 connection.execute(insert(seeds).values(sha256=sha256, id=key.id, version=key.version))
-
-    def _next_generation(self, connection: Connection) -> int:
-        moved = update(state).values(generation=state.c.generation + 1).returning(state.c.generation)
-        generation = int(connection.execute(moved).scalar_one())
-        self._moved(connection, generation)
-        return generation
 
     def _version(self, row: Row[Any]) -> ModelVersion:
         key = ModelKey(row.id, row.version)
@@ -151,18 +126,9 @@ class Catalogue:
         )
 
 
-def model_not_found(reference: str) -> ServiceError:
-    """The 404 for a model or version that does not exist."""
-    return ServiceError("model_not_found", f"There is no model {reference!r}; GET /models lists what there is.")
-
-
 def version_exists(key: ModelKey) -> ServiceError:
     """The 409 for a version that exists already."""
     return ServiceError("version_exists", f"Version {key.version!r} of {key.id!r} exists; versions never change.")
-
-
-def _is(columns: Any, key: ModelKey) -> tuple[Any, Any]:
-    return columns.id == key.id, columns.version == key.version
 
 
 def _row(version: ModelVersion) -> dict[str, Any]:
@@ -179,36 +145,6 @@ def _row(version: ModelVersion) -> dict[str, Any]:
         "source": version.source,
         "created_at": version.created_at,
     }
-
-
-def _routing(connection: Connection, *, alone: bool = False) -> Routing:
-    """The routing in one statement and so of one moment; with ``alone``, others wait with their changes."""
-    if alone:
-        connection.execute(select(state.c.one).with_for_update())
-    rows = connection.execute(
-        select(state.c.generation, state.c.default_id, live.c.id, live.c.version).select_from(
-            state.outerjoin(live, live.c.id.is_not(None))
-        )
-    ).all()
-    answering = {row.id: row.version for row in rows if row.id is not None}
-    return Routing(generation=rows[0].generation, default_id=rows[0].default_id, live=answering)
-
-
-def _steps(before: Routing, key: ModelKey, *, default: bool) -> list[dict[str, str | None]]:
-    """What making ``key`` live changes, as rows of the history without what they have in common."""
-    steps: list[dict[str, str | None]] = []
-    if before.live.get(key.id) != key.version:
-        steps.append({"kind": "activate", "previous_id": key.id, "previous_version": before.live.get(key.id)})
-    if default and before.default_id != key.id:
-        previous = before.default_id
-        version = before.live.get(previous) if previous else None
-        steps.append({"kind": "default", "previous_id": previous, "previous_version": version})
-    return steps
-
-
-def _set_live(connection: Connection, key: ModelKey) -> None:
-    if not connection.execute(update(live).where(live.c.id == key.id).values(version=key.version)).rowcount:
-        connection.execute(insert(live).values(id=key.id, version=key.version))
 
 
 def _last_number(connection: Connection, model_id: str) -> int:

@@ -68,6 +68,10 @@ class Follower:
         if not self._loaded.has(version):
             await asyncio.to_thread(self._loaded.ensure, version)
 
+    async def release(self, version: ModelVersion) -> None:
+        """Give back the memory that ``version`` takes here, unless it is live or proposed; a later run reloads it."""
+        await asyncio.to_thread(self._loaded.forget, lambda each: each.key == version.key)
+
     def keys(self) -> frozenset[ModelKey]:
         """What is loaded in this worker."""
         return self._loaded.keys()

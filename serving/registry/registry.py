@@ -11,13 +11,15 @@ from typing import Any, Self
 
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
-from serving.registry.catalogue import Catalogue, model_not_found, version_exists
+from serving.registry.catalogue import Catalogue, version_exists
 from serving.registry.database import Database, registry_url
 from serving.registry.file_lock import exclusive
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.generation import Generation, open_generation
+from serving.registry.history import Change
 from serving.registry.records import ModelKey, ModelVersion, Routing, SweepReport, valid_name
-from serving.registry.store import ArtefactStore, Staged
+from serving.registry.routing_table import RoutingTable, model_not_found
+from serving.registry.store import ArtefactStore, Staged, Survey
 
 START_S = 300
 """Seconds that a starting process waits for others that start."""
@@ -41,9 +43,10 @@ class Registry:
         self.home = home
         self._database = database
         self._store = store
-        self._catalogue = Catalogue(database, store, generation.moved)
+        self._table = RoutingTable(database, generation.moved)
+        self._catalogue = Catalogue(database, store, self._table)
         self._generation = generation
-        self._snapshot = _Snapshot(self._catalogue.routing())
+        self._snapshot = _Snapshot(self._table.read())
 
     @classmethod
     def open(cls, home: Path, database_url: str | None = None) -> Self:
@@ -73,7 +76,7 @@ class Registry:
 
     def refresh(self) -> Routing:
         """What is live, read from the database itself."""
-        routing = self._catalogue.routing()
+        routing = self._table.read()
         self._generation.advance(routing.generation)
         return self._current().routing
 
@@ -108,7 +111,7 @@ class Registry:
         return self.routing().live.get(model_id)
 
     def resolve(self, reference: str | None) -> ModelKey:
-        """The version that ``name`` or ``name@version`` means now; None means the default.
+        """The version that ``name``, ``name@version`` or ``name@alias`` means now; None means the default.
 
         Raises:
             ServiceError: ``model_not_found``, also for what cannot be a name; ``no_model`` where there is no default.
@@ -121,7 +124,7 @@ class Registry:
             return key
         model_id, exact, version = reference.strip().lower().partition("@")
         if exact:
-            return self.get(ModelKey(model_id, version)).key
+            return self.get(ModelKey(model_id, routing.aliases.get(model_id, {}).get(version, version))).key
         key = routing.live_key(model_id)
         if key is None:
             raise model_not_found(reference)
@@ -189,19 +192,47 @@ class Registry:
         Raises:
             ServiceError: ``model_not_found``.
         """
-        generation = self._catalogue.make_live(key, default=default, actor=actor)
+        generation = self._table.make_live(key, default=default, actor=actor)
         self._generation.advance(generation)
         return generation
 
-    def delete(self, key: ModelKey) -> int:
-        """Remove a version that is not live, row first, then its files; returns the generation.
+    def before_now(self, model_id: str | None) -> ModelKey:
+        """What ``roll_back`` leads to now; see ``RoutingTable.before_now``."""
+        return self._table.before_now(model_id)
+
+    def roll_back(self, model_id: str | None, expected: ModelKey, *, actor: str) -> int:
+        """Commit the step back to ``expected``, which ``before_now`` named; returns the generation.
 
         Raises:
-            ServiceError: ``model_not_found``, or ``conflict`` where it is live.
+            ServiceError: ``conflict`` where it is another version by now.
+        """
+        generation = self._table.roll_back(model_id, expected, actor=actor)
+        self._generation.advance(generation)
+        return generation
+
+    def set_alias(self, model_id: str, alias: str, version: str | None, *, actor: str) -> int:
+        """Let ``model_id@alias`` mean ``version``, or nothing where that is None; returns the generation.
+
+        Raises:
+            ServiceError: ``invalid_name``, ``model_not_found``, or ``conflict`` where the alias is a version's name.
+        """
+        generation = self._table.set_alias(model_id, valid_name(alias, "alias"), version, actor=actor)
+        self._generation.advance(generation)
+        return generation
+
+    def history(self, model_id: str | None, *, limit: int, before: int | None = None) -> list[tuple[int, Change]]:
+        """The newest changes of an id, or of all, with their numbers, that come before number ``before``."""
+        return self._table.history(model_id, limit=limit, before=before)
+
+    def delete(self, key: ModelKey, *, actor: str = "lens") -> int:
+        """Remove a version that nothing names, row first, then its files; returns the generation.
+
+        Raises:
+            ServiceError: ``model_not_found``, or ``conflict`` where it is live or has an alias.
         """
         with self._store.lock():
             with self._store.removing(key):
-                self._catalogue.remove(key)
+                self._catalogue.remove(key, actor=actor)
             return self.refresh().generation
 
     def seeded(self, sha256: str) -> ModelKey | None:
@@ -237,6 +268,11 @@ class Registry:
         damaged = {key: reason for key, reason in found.items() if reason is not None and self._has_row(key)}
         return SweepReport(tuple(removed), damaged)
 
+    def survey(self) -> Survey:
+        """What the store holds beside the versions; nothing is changed."""
+        with self._store.lock():
+            return self._store.survey(self._has_row)
+
     def close(self) -> None:
         """Close every connection."""
         self._generation.close()
@@ -245,7 +281,7 @@ class Registry:
     def _current(self) -> _Snapshot:
         snapshot = self._snapshot
         if snapshot.routing.generation < self._generation.read():
-            snapshot = self._snapshot = _Snapshot(self._catalogue.routing())
+            snapshot = self._snapshot = _Snapshot(self._table.read())
         return snapshot
 
     def _free_key(self, model_id: str, wanted: str | None) -> ModelKey:

@@ -97,8 +97,19 @@ changes = Table(
     Column("version", NAME),
     Column("previous_id", NAME),
     Column("previous_version", NAME),
+    Column("alias", NAME),
 )
-"""The history of routing: ``kind`` "activate" moved an id's live version, "default" moved the default id."""
+"""Who did what when, as ``serving.registry.history.Change`` tells it; it outlives the versions it names."""
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("alias", NAME, primary_key=True),
+    Column("version", NAME, nullable=False),
+    ForeignKeyConstraint(["id", "version"], ["versions.id", "versions.version"]),
+)
+"""Second names of versions: ``id@alias``."""
 
 seeds = Table(
     "seeds",

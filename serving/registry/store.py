@@ -46,6 +46,17 @@ class Staged:
         return not self.work.folder.exists()
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies in the store beside its versions: ``strays`` of killed processes, and whole ``unlisted`` entries.
+
+    An unlisted entry may be another tool's, or belong to a database that is not the configured one today.
+    """
+
+    strays: tuple[str, ...]
+    unlisted: tuple[ModelKey, ...]
+
+
 class ArtefactStore:
     """Writes, finds and removes entries of the model store below ``home``.
 
@@ -135,14 +146,28 @@ class ArtefactStore:
         Entries that no row knows go only if a dead process claimed them or they are no BentoML entries at all:
         a complete one may be another tool's, or belong to a database that is not the configured one today.
         """
-        dead = [claim for claim in self._staging.glob("*.claim") if not is_held(claim)]
-        claimed = {key for claim in dead if (key := _read_key(claim)) is not None}
-        strays = [key for key in claimed | set(self._fragments()) if not is_known(key)]
-        removed = [str(key) for key in sorted(strays) if self.entry(key).exists()]
+        dead = self._dead_claims()
+        strays = self._strays(dead, is_known)
+        removed = [str(key) for key in strays if self.entry(key).exists()]
         for key in strays:
             with self.removing(key):
                 pass
         return removed + [claim.stem for claim in dead if _remove_work(claim)]
+
+    def survey(self, is_known: Callable[[ModelKey], bool]) -> Survey:
+        """What ``sweep`` would remove and what it would leave although no row knows it; needs the lock."""
+        dead = self._dead_claims()
+        strays = self._strays(dead, is_known)
+        names = [str(key) for key in strays if self.entry(key).exists()]
+        unlisted = [key for key in sorted(self._keys()) if key not in strays and not is_known(key)]
+        return Survey((*names, *(claim.stem for claim in dead if _has_files(claim))), tuple(unlisted))
+
+    def _dead_claims(self) -> list[Path]:
+        return [claim for claim in self._staging.glob("*.claim") if not is_held(claim)]
+
+    def _strays(self, dead: list[Path], is_known: Callable[[ModelKey], bool]) -> list[ModelKey]:
+        claimed = {key for claim in dead if (key := _read_key(claim)) is not None}
+        return sorted(key for key in claimed | set(self._fragments()) if not is_known(key))
 
     @contextmanager
     def _work(self) -> Iterator[Work]:
@@ -167,10 +192,12 @@ class ArtefactStore:
         else:
             shutil.rmtree(self.folder / key.id)
 
-    def _fragments(self) -> Iterator[ModelKey]:
+    def _keys(self) -> Iterator[ModelKey]:
         for folder in self.folder.glob("*/*/"):
-            if not (folder / entry.BENTOML_FILE).is_file():
-                yield ModelKey(folder.parent.name, folder.name)
+            yield ModelKey(folder.parent.name, folder.name)
+
+    def _fragments(self) -> Iterator[ModelKey]:
+        return (key for key in self._keys() if not (self.entry(key) / entry.BENTOML_FILE).is_file())
 
 
 def _point_latest(newest: Path, draft: Path) -> None:
@@ -190,9 +217,13 @@ def _read_key(claim: Path) -> ModelKey | None:
 
 def _remove_work(claim: Path) -> bool:
     """Remove what a dead process was working on, its claim last; whether there were files."""
-    folder = claim.with_suffix("")
-    had_files = folder.exists() and any(folder.iterdir())
-    shutil.rmtree(folder, ignore_errors=True)
+    had_files = _has_files(claim)
+    shutil.rmtree(claim.with_suffix(""), ignore_errors=True)
     _draft(claim).unlink(missing_ok=True)
     claim.unlink(missing_ok=True)
     return had_files
+
+
+def _has_files(claim: Path) -> bool:
+    folder = claim.with_suffix("")
+    return folder.exists() and any(folder.iterdir())

@@ -160,7 +160,7 @@ def _serve(home: Path, url: str | None, pipe: Connection) -> None:
         "register": lambda *arguments: register(registry, *arguments),
         "register from": lambda source: register_from(registry, source),
         "activate": lambda key, seconds=10.0: _activate(registry, key, seconds),
-        "delete": lambda key: asyncio.run(Activation(registry).delete(key)),
+        "delete": lambda key: asyncio.run(Activation(registry).delete(key, actor="tester")),
     }
     while True:
         try:

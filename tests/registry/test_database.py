@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text, update
 
 from serving.registry.database import MIGRATIONS, Database, DatabaseError, registry_url
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "r9999"
-down_revision = "r0001"
+down_revision = "{newest}"
 
 
 def upgrade():
@@ -35,10 +36,14 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+def newest() -> str:
+    return str(ScriptDirectory(str(MIGRATIONS)).get_current_head())
+
+
 def with_later_revision(tmp_path: Path, then: str = "") -> Path:
     scripts = tmp_path / "scripts"
     shutil.copytree(MIGRATIONS, scripts)
-    (scripts / "versions" / "r9999_note.py").write_text(LATER.format(then=then))
+    (scripts / "versions" / "r9999_note.py").write_text(LATER.format(newest=newest(), then=then))
     return scripts
 
 
@@ -93,7 +98,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, database: Databa
         database.migrate(tmp_path / "lock", scripts=with_later_revision(tmp_path, then="1 / 0"))
 
     with database.read() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "r0001"
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == newest()
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
