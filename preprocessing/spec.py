@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -20,6 +20,10 @@ Color = Literal["RGB", "BGR"]
 Resize = Literal["shortest", "squash", "pad"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Scores = Literal["logits", "probabilities", "binary_logit", "binary_probability"]
+Mode = Literal["fp32", "int8", "openvino", "cuda", "tensorrt"]
+
+PIXELS = "lens.pixels"
+"""The input of a fused graph: the picture's bytes, in the layout and the colour order of the model's own input."""
 
 MARGIN_FROM = 65
 """Inputs of at least this many pixels get the usual margin: resized to 256/224 of the size, then cropped."""
@@ -29,6 +33,14 @@ class Frozen(BaseModel):
     """Base of the value types: immutable, and strict about unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def replaced(self, **changes: Any) -> Self:
+        """The value with some fields changed, validated anew.
+
+        ``model_copy`` would take along what was computed from the old ones.
+        """
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_validate({**fields, **changes})
 
 
 class TensorInfo(Frozen):
@@ -67,6 +79,16 @@ class ImageInput(Frozen):
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     draft: bool = False
 
+    @cached_property
+    def is_raw(self) -> bool:
+        """Whether the tensor's values are the pixels themselves, as bytes."""
+        return self.dtype == "uint8" and self.scale == 1 and not any(self.mean) and set(self.std) == {1.0}
+
+    def unscaled(self, name: str) -> ImageInput:
+        """The input ``name`` that takes the same pixels as bytes, as they are."""
+        zeros, ones = (0.0,) * self.channels, (1.0,) * self.channels
+        return self.replaced(name=name, dtype="uint8", scale=1.0, mean=zeros, std=ones)
+
     @model_validator(mode="after")
     def _channels_agree(self) -> Self:
         if min(self.size) < 1 or max(self.size) > 8192:
@@ -90,12 +112,24 @@ class ClassOutput(Frozen):
     classes: Annotated[int, Field(ge=2)]
 
 
+class Execution(Frozen):
+    """How a version is run: as it was uploaded ("fp32"), or in a mode that was judged against that.
+
+    ``providers`` are the ONNX Runtime execution providers that this needs, best first; none leaves them to the runner.
+    """
+
+    mode: Mode = "fp32"
+    providers: tuple[str, ...] = ()
+
+
 class ModelSpec(Frozen):
     """The whole contract of one model version.
 
     ``image`` and ``output`` are set for classifiers of pictures and None for models that take features.
     ``batch`` says what the first axis of every input is: "dynamic", "fixed" at ``batch_size`` rows, or "none".
     ``batchable`` is true only where a trial proved that rows of a batch do not influence each other.
+    ``fused`` is true only where a trial proved that the graph may do the arithmetic around the model, too: see
+    ``served``.
     """
 
     inputs: tuple[TensorInfo, ...]
@@ -106,6 +140,8 @@ class ModelSpec(Frozen):
     batch: Literal["dynamic", "fixed", "none"] = "dynamic"
     batch_size: int | None = None
     batchable: bool = False
+    fused: bool = False
+    execution: Execution = Execution()
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.0
     opset: int | None = None
     ir_version: int | None = None
@@ -114,3 +150,19 @@ class ModelSpec(Frozen):
     def fingerprint(self) -> str:
         """A short digest of the whole spec: two specs that answer alike have the same one."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @cached_property
+    def served(self) -> ModelSpec:
+        """What a worker feeds and reads where it classifies pictures.
+
+        It is the spec itself, but for a fused one: there ``PIXELS`` go in, and the class scores alone come out.
+        """
+        if not self.fused or self.image is None or self.output is None:
+            return self
+        image, output = self.image.unscaled(PIXELS), self.output.name
+        pixels = self.inputs[0].replaced(name=PIXELS, dtype=_UINT8)
+        scores = tuple(tensor for tensor in self.outputs if tensor.name == output)
+        return self.replaced(inputs=(pixels,), outputs=scores, image=image, fused=False)
+
+
+_UINT8 = 2

@@ -16,10 +16,13 @@ import numpy as np
 from preprocessing.spec import ModelSpec
 from runners.batcher import Batcher
 from runners.errors import InferenceFailed, LoadFailed, ModelNotLoaded
+from runners.fused_model import open_model
 from runners.inline import INLINE_BELOW
 from runners.item import Run
-from runners.session import OnnxSession
+from runners.model import Model
+from runners.session import CPU
 from runners.warmup import Proof, warm_up
+from runners.wide import Candidate, WideSessions
 
 __all__ = ["OnnxRunner", "Run", "Runner"]
 
@@ -61,6 +64,7 @@ class OnnxRunner:
         max_queue: items that may wait for one model.
         inline_below: see ``Batcher``.
         on_batch: is told of every run that succeeded: key, rows, seconds.
+        wide: gives models a second session on all cores; None gives none.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class OnnxRunner:
         max_queue: int,
         inline_below: float = INLINE_BELOW,
         on_batch: Callable[[str, int, float], None] | None = None,
+        wide: WideSessions | None = None,
     ) -> None:
         self._threads = threads
         self._providers = tuple(providers)
@@ -79,6 +84,7 @@ class OnnxRunner:
         self._max_queue = max_queue
         self._inline_below = inline_below
         self._on_batch = on_batch
+        self._wide = wide
         self._loaded: dict[str, _Loaded] = {}
         self._flights: dict[str, threading.Lock] = {}
         self._swap = threading.Lock()
@@ -142,7 +148,7 @@ class OnnxRunner:
         """
         while True:
             loaded = self._get(key)
-            if loaded.session.rows(inputs) != rows:
+            if loaded.model.rows(inputs) != rows:
                 raise InferenceFailed(f"The inputs do not have the {rows} row(s) that were announced.")
             try:
                 return await loaded.batcher.submit(inputs, rows, deadline)
@@ -173,6 +179,8 @@ class OnnxRunner:
             self._closed = True
         for key in self.keys():
             self.unload(key)
+        if self._wide is not None:
+            self._wide.close()
 
     def _get(self, key: str) -> _Loaded:
         loaded = self._loaded.get(key)
@@ -181,17 +189,21 @@ class OnnxRunner:
         return loaded
 
     def _open(self, key: str, path: Path, spec: ModelSpec, identity: _Identity) -> _Loaded:
-        session = OnnxSession(path, spec, threads=self._threads, providers=self._providers)
-        proof = warm_up(session, spec)
+        providers = spec.execution.providers or self._providers
+        load = partial(open_model, path, spec, providers=providers)
+        model = load(threads=self._threads)
+        proof = warm_up(model, spec.served)
+        if self._wide is not None and providers[:1] == (CPU,):
+            model = self._wide.beside(Candidate(model, proof.feed, path.stat().st_size, load))
         batcher = Batcher(
-            session.run,
+            model.run,
             batchable=spec.batchable and spec.batch != "none",
             max_batch=self._max_batch,
             max_queue=self._max_queue,
             inline_below=self._inline_below,
             on_batch=partial(self._on_batch, key) if self._on_batch is not None else None,
         )
-        return _Loaded(session, batcher, proof, identity)
+        return _Loaded(model, batcher, proof, identity)
 
 
 _Identity = tuple[str, int, int, int, str]
@@ -199,16 +211,16 @@ _Identity = tuple[str, int, int, int, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Loaded:
-    """One model in memory: its session, its queue, what to try it with, and what it was loaded from."""
+    """One model in memory: its sessions, its queue, what to try it with, and what it was loaded from."""
 
-    session: OnnxSession
+    model: Model
     batcher: Batcher
     proof: Proof
     identity: _Identity
 
     def close(self) -> None:
         self.batcher.close()
-        self.session.close()
+        self.model.close()
 
 
 def _identify(path: Path, spec: ModelSpec) -> _Identity:

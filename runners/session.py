@@ -27,7 +27,7 @@ class OnnxSession:
     """A model file, loaded.  Safe to run from several threads, and usable after a run that failed or was ended.
 
     Args:
-        path: the ``.onnx`` file.
+        model: the ``.onnx`` file, or its bytes.
         spec: what it takes; feeds are checked against it.
         threads: threads that compute one run.
         providers: ONNX Runtime execution providers, best first.
@@ -36,10 +36,10 @@ class OnnxSession:
         LoadFailed: the file cannot be loaded, or none of the providers is there.
     """
 
-    def __init__(self, path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str]) -> None:
+    def __init__(self, model: Path | bytes, spec: ModelSpec, *, threads: int, providers: Sequence[str]) -> None:
         self._contract = InputContract(spec)
         self._fixed_rows = spec.batch_size if spec.batch == "fixed" else None
-        self._session: Any = _open(path, _options(spec, threads), providers)
+        self._session: Any = _open(model, _options(spec, threads), providers)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def rows(self, inputs: Feed) -> int:
@@ -112,18 +112,21 @@ def _real_rows(answer: Answer, real: int, size: int) -> Answer:
     return take_rows(answer, 0, real) if counts_rows(answer, size) else answer
 
 
-def _open(path: Path, options: Any, providers: Sequence[str]) -> Any:
+def _open(model: Path | bytes, options: Any, providers: Sequence[str]) -> Any:
     available = ort.get_available_providers()
     usable = [provider for provider in providers if provider in available]
     if not usable or (len(usable) < len(providers) and CPU not in providers):
         missing = ", ".join(provider for provider in providers if provider not in available)
         raise LoadFailed(f"This ONNX Runtime has no {missing or 'provider to use'}; it has {', '.join(available)}.")
     try:
-        session = ort.InferenceSession(str(path), options, providers=usable, enable_fallback=0)
+        source = model if isinstance(model, bytes) else str(model)
+        session = ort.InferenceSession(source, options, providers=usable, enable_fallback=0)
     except Exception as error:  # as in _run_once
         raise LoadFailed(f"The model could not be loaded: {plain_reason(error)}") from error
     if usable[0] not in session.get_providers() and CPU not in providers:
         raise LoadFailed(f"{usable[0]} is installed but did not start; the device or its libraries are missing.")
+    # Kept only to load the model again on other providers, which never happens here.
+    session._model_bytes = None
     return session
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from preprocessing.spec import Dimension, ModelSpec, TensorInfo
 from runners.contract import fed_shape, numpy_type
 from runners.errors import InferenceFailed, LoadFailed, RunnerError
-from runners.session import OnnxSession
+from runners.model import Model
 
 WARMUP_SECONDS = 60.0
 """What the first runs may take together; the first one allocates, and on a GPU chooses its kernels."""
@@ -31,7 +31,7 @@ class Proof:
     answered: bool
 
 
-def warm_up(session: OnnxSession, spec: ModelSpec, *, seconds: float = WARMUP_SECONDS) -> Proof:
+def warm_up(model: Model, spec: ModelSpec, *, seconds: float = WARMUP_SECONDS) -> Proof:
     """Run the model on made-up tensors of its real shapes: one row and, where rows may be batched, two.
 
     A model of text or whole numbers may refuse values that are none of its categories: that is no failure.
@@ -46,7 +46,7 @@ def warm_up(session: OnnxSession, spec: ModelSpec, *, seconds: float = WARMUP_SE
     for feeds in _candidates(spec):
         try:
             for feed in feeds:
-                session.run(feed, deadline=deadline)
+                model.run(feed, deadline=deadline)
         except InferenceFailed as error:
             tried, refusal = feeds[0], error
         except RunnerError as error:

@@ -12,10 +12,11 @@ from typing import Any
 from preprocessing.errors import SpecError
 from preprocessing.spec import ModelSpec
 from runners.errors import LoadFailed
-from runners.session import OnnxSession
+from runners.fused_model import open_model
 from runners.warmup import warm_up
 from serving.errors import ServiceError
 from serving.registry.inspection.feature_model import features_spec
+from serving.registry.inspection.fusion_trial import TRIAL_RUNS, fuses
 from serving.registry.inspection.model_facts import ModelFacts, read_facts
 from serving.registry.inspection.picture_model import picture_spec
 from serving.registry.inspection.probe import CPU, PATIENCE_S, Probe
@@ -47,8 +48,9 @@ def inspect_model(
             raise SpecError("This model does not classify pictures, so preprocessing options have no use: omit them.")
         spec = features_spec(facts, probe, labels)
     probe.close()
-    spec = ModelSpec.model_validate({**dict(spec), "threshold": threshold})
+    spec = spec.replaced(threshold=threshold)
     if probe.load_seconds < PATIENCE_S / 2:
+        spec = spec.replaced(fused=probe.affords(TRIAL_RUNS) and fuses(path, spec))
         _serve_once(path, spec)
     return spec
 
@@ -61,10 +63,10 @@ def _open(path: Path, facts: ModelFacts) -> Probe:
 
 
 def _serve_once(path: Path, spec: ModelSpec) -> None:
-    """The very session that a worker will open, warmed as there: what kills it shall kill it here."""
+    """The very sessions that a worker will open, warmed as there: what kills it shall kill it here."""
     try:
-        session = OnnxSession(path, spec, threads=1, providers=CPU)
-        warm_up(session, spec)
+        model = open_model(path, spec, threads=1, providers=CPU)
+        warm_up(model, spec.served)
     except LoadFailed as error:
         raise ServiceError("model_rejected", str(error)) from error
-    session.close()
+    model.close()

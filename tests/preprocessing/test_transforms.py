@@ -11,7 +11,7 @@ from PIL import Image
 
 from preprocessing.decode import decode_image
 from preprocessing.spec import ImageInput
-from preprocessing.transforms import draft_size, to_tensor
+from preprocessing.transforms import draft_size, scaled, to_tensor
 from tests.preprocessing.drawings import drawing, resized_then_cropped
 
 FILTERS = {
@@ -172,6 +172,15 @@ class TestValues:
             to_tensor(drawing(224, 224), spec(crop=1.0, **grey))[:, :, 0].tolist()
             == np.asarray(drawing(224, 224).convert("L")).tolist()
         )
+
+    @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+    def test_bytes_of_several_pictures_are_scaled_as_each_alone(self, layout: str) -> None:
+        wanted = spec((16, 24), layout=layout, dtype="float32", scale=1 / 255, mean=(0.4, 0.5, 0.6), std=(0.2,) * 3)
+        pictures = [drawing(40, 30), drawing(50, 20)]
+
+        pixels = np.stack([to_tensor(picture, wanted.unscaled("pixels")) for picture in pictures])
+
+        assert np.array_equal(scaled(pixels, wanted), np.stack([to_tensor(picture, wanted) for picture in pictures]))
 
 
 class TestDraftSize:

@@ -332,7 +332,7 @@ async def test_an_unloaded_model_leaves_nothing_behind(make: Make, model: Path) 
     runner, threads = make(), threading.active_count()
     runner.load("a", model, SPEC)
     await _first(runner, "a")
-    session = weakref.ref(runner._loaded["a"].session._session)
+    session = weakref.ref(runner._loaded["a"].model._session)
 
     await asyncio.to_thread(runner.unload, "a")
     gc.collect()

@@ -1,0 +1,99 @@
+"""Opens a model as its spec wants it; a fused one takes its pictures as bytes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from preprocessing.spec import PIXELS, ModelSpec
+from preprocessing.transforms import scaled
+from runners.contract import InputContract
+from runners.errors import LoadFailed, ModelNotLoaded
+from runners.fusion import NotFusible, fuse
+from runners.model import Model
+from runners.rows import Answer, Feed
+from runners.session import OnnxSession
+
+logger = logging.getLogger(__name__)
+
+
+def open_model(path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str]) -> Model:
+    """The model at ``path``, loaded.
+
+    Args:
+        path: the ``.onnx`` file.
+        spec: what it takes, and whether it is fused.
+        threads: threads that compute one run.
+        providers: ONNX Runtime execution providers, best first.
+
+    Raises:
+        LoadFailed: it cannot be loaded, or none of the providers is there.
+    """
+    kind = FusedModel if spec.fused else OnnxSession
+    return kind(path, spec, threads=threads, providers=providers)
+
+
+class FusedModel:
+    """A model of a fused spec, run like an ``OnnxSession``: ``PIXELS`` by the fused graph, tensors by the file itself.
+
+    The file itself is loaded when the first caller sends a tensor, or where the fused graph does not load here: then
+    the pixels are scaled before it, and the answers are the same.
+
+    The arguments are those of ``open_model``.
+    """
+
+    def __init__(self, path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str]) -> None:
+        assert spec.fused and spec.image is not None
+        self._image = spec.image
+        self._contracts = InputContract(spec.served), InputContract(spec)
+        self._load_plain = partial(OnnxSession, path, spec, threads=threads, providers=providers)
+        self._plain: OnnxSession | None = None
+        self._loading = threading.Lock()
+        self._closed = False
+        self._fused = _fused_session(path, spec, threads, providers)
+        if self._fused is None:
+            self._plain = self._load_plain()
+
+    def rows(self, inputs: Feed) -> int:
+        """See ``OnnxSession``."""
+        pixels, tensors = self._contracts
+        return (pixels if PIXELS in inputs else tensors).rows(inputs)
+
+    def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
+        """See ``OnnxSession``; pixels are answered with the class scores alone."""
+        if PIXELS not in inputs:
+            return self._as_filed().run(inputs, deadline=deadline)
+        if self._fused is not None:
+            return self._fused.run(inputs, deadline=deadline)
+        self.rows(inputs)
+        return self._as_filed().run({self._image.name: scaled(inputs[PIXELS], self._image)}, deadline=deadline)
+
+    def close(self) -> None:
+        """See ``OnnxSession``."""
+        with self._loading:
+            self._closed = True
+            for session in (self._fused, self._plain):
+                if session is not None:
+                    session.close()
+
+    def _as_filed(self) -> OnnxSession:
+        with self._loading:
+            if self._closed:
+                raise ModelNotLoaded("This model version is no longer loaded.")
+            if self._plain is None:
+                self._plain = self._load_plain()
+            return self._plain
+
+
+def _fused_session(path: Path, spec: ModelSpec, threads: int, providers: Sequence[str]) -> OnnxSession | None:
+    try:
+        graph = fuse(path.read_bytes(), spec)
+        return OnnxSession(graph, spec.served, threads=threads, providers=providers)
+    except (NotFusible, LoadFailed) as reason:
+        logger.warning("a fused graph does not load; pictures are scaled before the model instead: %s", reason)
+    except OSError as error:
+        raise LoadFailed("The model could not be loaded: the model file cannot be read.") from error
+    return None

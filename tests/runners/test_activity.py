@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from runners.activity import Activity
+
+
+@pytest.fixture
+def activity(tmp_path: Path) -> Iterator[Activity]:
+    each = Activity(tmp_path / "run")
+    yield each
+    each.leave()
+
+
+class Peer:
+    """Another worker: a process with an ``Activity`` of its own, told what to do over a pipe."""
+
+    def __init__(self, folder: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, end = context.Pipe()
+        self._process = context.Process(target=_obey, args=(end, folder), daemon=True)
+        self._process.start()
+
+    def call(self, verb: str) -> object:
+        self._pipe.send(verb)
+        return self._pipe.recv()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+def _obey(pipe: Connection, folder: Path) -> None:
+    activity = Activity(folder)
+    while True:
+        pipe.send(getattr(activity, pipe.recv())())
+
+
+@pytest.fixture
+def peer(tmp_path: Path) -> Iterator[Peer]:
+    other = Peer(tmp_path / "run")
+    other.call("begin")
+    other.call("end")
+    yield other
+    other.kill()
+
+
+def test_the_first_of_a_process_is_alone_and_the_next_is_not(activity: Activity) -> None:
+    assert activity.begin()
+    assert not activity.begin()
+    activity.end()
+    activity.end()
+    assert activity.begin()
+
+
+def test_what_is_under_way_in_another_process_counts(activity: Activity, peer: Peer) -> None:
+    assert peer.call("begin")
+    assert not activity.begin()
+    activity.end()
+
+    peer.call("end")
+    assert activity.begin()
+    assert not peer.call("begin")
+
+
+def test_what_a_killed_process_left_under_way_counts_for_nothing(activity: Activity, peer: Peer) -> None:
+    peer.call("begin")
+    peer.kill()
+
+    assert activity.begin()
+
+
+def test_who_leaves_with_something_under_way_holds_nobody_up(activity: Activity, peer: Peer) -> None:
+    peer.call("begin")
+    peer.call("leave")
+
+    assert activity.begin()
+
+
+def test_the_row_of_a_killed_process_serves_its_successor(peer: Peer, tmp_path: Path) -> None:
+    peer.call("begin")
+    peer.kill()
+
+    successor = Peer(tmp_path / "run")
+    assert successor.call("begin")
+    successor.kill()
+
+
+def test_a_folder_that_cannot_be_shared_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "activity").mkdir()
+
+    with pytest.raises(OSError):
+        Activity(tmp_path / "run")

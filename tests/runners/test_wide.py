@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runners.activity import Activity
+from runners.errors import InferenceFailed, LoadFailed
+from runners.fused_model import open_model
+from runners.model import Model
+from runners.rows import Answer, Feed
+from runners.runner import OnnxRunner
+from runners.wide import Candidate, WideSessions
+from tests.runners.onnx_files import CPU, doubling, one_tensor_spec
+
+FEED = {"x": np.ones((1, 4), np.float32)}
+OTHER = {"z": np.ones((1, 4), np.float32)}
+
+
+class Session:
+    """Notes what it runs; ``busy`` callers at most are inside at once."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.runs: list[Feed] = []
+        self.closed = False
+        self._failure = failure
+
+    def rows(self, inputs: Feed) -> int:
+        return len(next(iter(inputs.values())))
+
+    def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
+        if self._failure is not None:
+            raise self._failure
+        self.runs.append(inputs)
+        return {}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Host:
+    """A host on which something else is under way, or not; notes what was begun and not ended."""
+
+    def __init__(self) -> None:
+        self.idle = True
+        self.under_way = 0
+        self.left = False
+
+    def begin(self) -> bool:
+        self.under_way += 1
+        return self.idle
+
+    def end(self) -> None:
+        self.under_way -= 1
+
+    def leave(self) -> None:
+        self.left = True
+
+
+class Pair:
+    """A model with both sessions, as ``WideSessions`` makes it."""
+
+    def __init__(self, host: Host, *, narrow: Session | None = None, wide: Session | Exception | None = None) -> None:
+        self.narrow, self.wide = narrow or Session(), wide or Session()
+        self.threads: list[int] = []
+        self.sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=0.0)
+        self.model = self.beside()
+        self.narrow.runs.clear()
+
+    def beside(self, size: int = 100) -> Model:
+        return self.sessions.beside(Candidate(self.narrow, FEED, size, self._load))
+
+    def loaded(self) -> Pair:
+        for thread in threading.enumerate():
+            if thread.name == "lens-wide":
+                thread.join()
+        return self
+
+    def _load(self, *, threads: int) -> Model:
+        self.threads.append(threads)
+        if isinstance(self.wide, Exception):
+            raise self.wide
+        return self.wide
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+def test_what_begins_alone_runs_on_all_cores(host: Host) -> None:
+    pair = Pair(host).loaded()
+    assert isinstance(pair.wide, Session)
+    pair.wide.runs.clear()
+
+    pair.model.run(FEED)
+    host.idle = False
+    pair.model.run(FEED)
+
+    assert (len(pair.wide.runs), len(pair.narrow.runs)) == (1, 1)
+    assert pair.threads == [2]
+
+
+def test_every_run_is_counted_while_it_lasts_and_no_longer(host: Host) -> None:
+    during: list[int] = []
+
+    class Failing(Session):
+        def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
+            during.append(host.under_way)
+            raise InferenceFailed("no")
+
+    host.idle = False
+    pair = Pair(host, narrow=Failing()).loaded()
+    during.clear()
+
+    with pytest.raises(InferenceFailed):
+        pair.model.run(FEED)
+    assert (during, host.under_way) == ([1], 0)
+
+
+def test_a_feed_of_other_inputs_than_it_was_warmed_with_stays_narrow(host: Host) -> None:
+    pair = Pair(host).loaded()
+
+    pair.model.run(OTHER)
+
+    assert pair.narrow.runs == [OTHER]
+
+
+def test_a_wide_session_that_does_not_load_or_run_is_done_without(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    for wide in (LoadFailed("no memory"), Session(InferenceFailed("no memory"))):
+        with caplog.at_level(logging.WARNING, "runners"):
+            pair = Pair(host, wide=wide).loaded()
+
+        pair.model.run(FEED)
+
+        assert pair.narrow.runs == [FEED]
+        assert "no memory" in caplog.text
+        pair.model.close()
+
+
+def test_short_runs_and_failing_models_stay_as_they_are(host: Host) -> None:
+    narrow = Session()
+    sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=60.0)
+    assert sessions.beside(Candidate(narrow, FEED, 1, open_model)) is narrow
+
+    failing = Session(InferenceFailed("these values are no category"))
+    sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=1e-9)
+    assert sessions.beside(Candidate(failing, FEED, 1, open_model)) is failing
+
+
+def test_the_budget_holds_over_all_models_and_comes_back_with_each(host: Host) -> None:
+    pair = Pair(host).loaded()
+    assert pair.beside(size=1) is pair.narrow
+
+    pair.model.close()
+
+    assert pair.beside(size=101) is pair.narrow
+    assert pair.beside(size=60) is not pair.narrow
+    assert pair.beside(size=60) is pair.narrow
+    pair.loaded()
+
+
+def test_both_sessions_leave_together(host: Host) -> None:
+    pair = Pair(host)
+
+    pair.model.close()
+
+    assert isinstance(pair.wide, Session)
+    assert (pair.narrow.closed, pair.wide.closed) == (True, True)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[OnnxRunner]:
+    wide = WideSessions(Activity(tmp_path / "run"), threads=2, max_bytes=1 << 20, worthwhile=0.0)
+    each = OnnxRunner(threads=1, providers=CPU, max_batch=4, max_queue=64, wide=wide)
+    yield each
+    each.close()
+
+
+async def test_the_answers_of_a_runner_with_wide_sessions_are_the_same(runner: OnnxRunner, tmp_path: Path) -> None:
+    runner.load("a", doubling(tmp_path / "m.onnx"), one_tensor_spec(batchable=True))
+
+    for _ in range(20):
+        run = await runner.run("a", FEED, rows=1, deadline=math.inf)
+        assert run.outputs["y"].tolist() == [[2.0] * 4]
+
+
+def test_an_unloaded_model_takes_its_wide_session_along(runner: OnnxRunner, tmp_path: Path) -> None:
+    threads = threading.active_count()
+    runner.load("a", doubling(tmp_path / "m.onnx"), one_tensor_spec())
+
+    runner.unload("a")
+
+    assert threading.active_count() == threads
+    assert runner.keys() == ()
