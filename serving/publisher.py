@@ -1,15 +1,21 @@
-"""The use case of bringing a model in: inspected, proved in the sandbox, stored, and live everywhere when asked."""
+"""The use case of bringing a model in: inspected, proved in the sandbox, stored, and live everywhere when asked.
+
+Then, when asked, other modes of execution are tried on it: what passes is registered beside it, and the fastest takes
+its place.  Nothing that goes wrong there takes the upload back.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
+from serving.optimization.optimizer import Optimized
+from serving.optimization.report import OptimizationReport
 from serving.registry.records import LiveReport, ModelKey, ModelVersion, valid_name
 
 
@@ -52,12 +58,20 @@ class Activator(Protocol):
         """Return once every live worker serves it; raise, with nothing changed, where one cannot."""
 
 
+class Optimizer(Protocol):
+    """Tries other modes of execution on a version."""
+
+    def optimize(self, version: ModelVersion, pictures: Sequence[Path], *, actor: str) -> Optimized:
+        """Register the modes that pass, judged on ``pictures``; blocks for as long as its budget says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A model file as it came, and what its sender says of it.
 
     ``id``, ``name`` and ``version`` may be None: the id then comes from the name or the file's own, the version is the
-    next.  ``activate`` None makes the version live where the id has no live version yet.
+    next.  ``activate`` None makes the version live where the id has no live version yet.  ``optimize`` tries other
+    modes, on the picture files and ZIP files in ``pictures``.
     """
 
     path: Path
@@ -71,25 +85,44 @@ class Upload:
     default: bool
     actor: str
     source: str = "upload"
+    optimize: bool = False
+    pictures: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The version an upload made; ``report`` is None where it is not live, ``default`` whether its id answers now."""
+    """The version an upload made; ``report`` is None where it is not live, ``default`` whether its id answers now.
+
+    ``optimization`` is None where it was not asked for; it says which version serves in its place, if one does.
+    """
 
     version: ModelVersion
     report: LiveReport | None
     default: bool
+    optimization: OptimizationReport | None = None
 
 
 class Publisher:
-    """Proves, stores and activates uploads; at most ``concurrency`` proofs run at a time."""
+    """Proves, stores and activates uploads; at most ``concurrency`` proofs run at a time, and one optimization.
 
-    def __init__(self, prover: Prover, versions: Versions, activator: Activator, *, concurrency: int = 2) -> None:
+    Without an ``optimizer`` no upload may ask for optimizing.
+    """
+
+    def __init__(
+        self,
+        prover: Prover,
+        versions: Versions,
+        activator: Activator,
+        optimizer: Optimizer | None = None,
+        *,
+        concurrency: int = 2,
+    ) -> None:
         self._prover = prover
         self._versions = versions
         self._activator = activator
+        self._optimizer = optimizer
         self._proofs = asyncio.Semaphore(concurrency)
+        self._optimizations = asyncio.Semaphore(1)
 
     async def publish(self, upload: Upload) -> Published:
         """Bring ``upload`` in; when this returns with a report, every following request can meet it.
@@ -114,7 +147,8 @@ class Publisher:
             source=upload.source,
         )
         report = await self._activate(upload, version.key)
-        return Published(version, report, default=report is not None and upload.default)
+        optimization = await self._optimize(upload, version, live=report is not None) if upload.optimize else None
+        return Published(version, report, report is not None and upload.default, optimization)
 
     async def _prove(self, upload: Upload) -> ModelSpec:
         async with self._proofs:
@@ -135,3 +169,23 @@ class Publisher:
         except ServiceError:
             await asyncio.to_thread(self._versions.delete, key)
             raise
+
+    async def _optimize(self, upload: Upload, version: ModelVersion, *, live: bool) -> OptimizationReport:
+        """Try other modes; where ``version`` is live the fastest that passes takes its place, and its default's."""
+        assert self._optimizer is not None
+        async with self._optimizations:
+            try:
+                found = await asyncio.to_thread(self._optimizer.optimize, version, upload.pictures, actor=upload.actor)
+            except ServiceError as error:
+                return OptimizationReport(optimized_from=version.key.version, reason=error.text)
+        if not found.versions or not live:
+            return found.report
+        return await self._put_in_place(found, upload)
+
+    async def _put_in_place(self, found: Optimized, upload: Upload) -> OptimizationReport:
+        fastest = found.versions[0]
+        try:
+            await self._activator.activate(fastest.key, default=upload.default, actor=upload.actor)
+        except ServiceError as error:
+            return found.report.not_used(error.text)
+        return found.report.using(fastest.key.version)

@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from preprocessing.spec import Mode
+from serving.optimization.report import CandidateReport, OptimizationReport
+
 ModelReference = Annotated[
     str | None,
     Field(description="`name`, or `name@version`; the default's live version where absent.", examples=["cifar10"]),
@@ -63,6 +66,7 @@ class Answer(BaseModel):
     request_id: str
     model_id: str
     model_version: str
+    mode: Mode = Field(description='How the model is run: "fp32" as it was uploaded, or a mode judged against that.')
     latency_ms: float = Field(description="Time in the service, milliseconds.")
     inference_time_ms: float = Field(description="Time inside the model, milliseconds; 0 from the cache.")
     cached: bool
@@ -133,6 +137,9 @@ class ModelEntry(BaseModel):
     sha256: str
     created_at: str
     source: str
+    mode: Mode = Field(description="How it is run.")
+    optimized_from: str | None = Field(None, description="The exact version that it is a faster mode of.")
+    speedup: float | None = Field(None, description="How many times as fast as that it ran when it was judged.")
 
 
 class ModelList(BaseModel):
@@ -161,6 +168,8 @@ class ModelInfo(ModelEntry, Signature):
     threshold: float
     actor: str
     metrics: dict[str, Any]
+    providers: list[str] = Field(description="The execution providers that it needs; empty: those of the settings.")
+    optimization: CandidateReport | None = Field(None, description="How its mode was judged.")
     files: dict[str, str] = Field(description="SHA-256 of each stored file.")
 
 
@@ -184,6 +193,10 @@ class UploadAnswer(BaseModel):
     kind: Literal["image", "features"]
     preprocessing: dict[str, Any] | None = Field(description="How a picture becomes its tensor, as understood.")
     labels: int | None = Field(description="How many labels it has.")
+    mode: Mode = Field(
+        description="The mode that serves now; another version's than `model` where one was put in place."
+    )
+    optimization: OptimizationReport | None = Field(None, description="What came of `optimize=auto`, where asked for.")
     request_id: str
 
 

@@ -64,10 +64,11 @@ class ModelsAPI:
         name = _text(body, "name")
         given = name or _text(body, "id")
         model_id = given or name_from_filename(model.filename or "model.onnx")
-        async with self._stored(model) as path:
+        async with self._stored(model, *_pictures(body)) as (path, *pictures):
             options = await _upload_options(body)
             upload = Upload(
                 path=path,
+                pictures=tuple(pictures),
                 id=model_id,
                 name=name or model_id,
                 version=_text(body, "version"),
@@ -87,10 +88,11 @@ class ModelsAPI:
         if missing or model is None:
             detail = missing_field(*missing).detail
             raise ServiceError("missing_upload_field", detail)
-        async with self._stored(model) as path:
+        async with self._stored(model, *_pictures(body)) as (path, *pictures):
             options = await _upload_options(body)
             upload = Upload(
                 path=path,
+                pictures=tuple(pictures),
                 id=str(values["id"]),
                 name=str(values["name"]),
                 version=values["version"],
@@ -153,13 +155,14 @@ class ModelsAPI:
         return max(known, key=lambda each: each.created_at).key
 
     @asynccontextmanager
-    async def _stored(self, file: UploadFile) -> AsyncIterator[Path]:
-        """The upload as a file beside the store; gone afterwards."""
+    async def _stored(self, *uploaded: UploadFile) -> AsyncIterator[tuple[Path, ...]]:
+        """What was uploaded as files beside the store, in the same order; gone afterwards."""
         with self._catalogue.workspace() as folder:
-            path = folder / "model.onnx"
+            paths = [folder / f"upload-{number}" for number in range(len(uploaded))]
             with reporting_full_disk():
-                await to_thread(_write, file, path)
-            yield path
+                for file, path in zip(uploaded, paths, strict=True):
+                    await to_thread(_write, file, path)
+            yield tuple(paths)
 
 
 def _write(file: UploadFile, path: Path) -> None:
@@ -173,7 +176,23 @@ async def _upload_options(body: Body) -> dict[str, Any]:
         "labels": await _labels(body),
         "preprocessing": _preprocessing(body.fields.get("preprocessing")),
         "threshold": _threshold(body.fields.get("threshold")),
+        "optimize": _wants_optimizing(body),
     }
+
+
+def _wants_optimizing(body: Body) -> bool:
+    """Whether other modes of execution are to be tried."""
+    given = str(body.fields.get("optimize", "off")).strip().lower()
+    if given in {"auto", "true", "1", "yes", "on"}:
+        return True
+    if given in {"off", "false", "0", "no", "none", "", "fp32"}:
+        return False
+    raise invalid_field("optimize", "must be auto or off")
+
+
+def _pictures(body: Body) -> list[UploadFile]:
+    """The pictures to judge other modes on; they are not stored where nobody wants to know."""
+    return body.all_files("pictures") if _wants_optimizing(body) else []
 
 
 async def _labels(body: Body) -> tuple[str, ...] | None:
@@ -230,7 +249,7 @@ def _validated(body: Body) -> schemas.ActivateRequest:
 
 
 def _created(published: Published) -> JSON:
-    version, report = published.version, published.report
+    version, report, optimization = published.version, published.report, published.optimization
     key = version.key
     current().model_id, current().model_version = key.id, key.version
     return JSON(
@@ -243,6 +262,8 @@ def _created(published: Published) -> JSON:
             "kind": "image" if version.spec.image else "features",
             "preprocessing": _dump(version.spec.image),
             "labels": len(version.spec.labels) if version.spec.labels else None,
+            "mode": optimization.mode if optimization else version.spec.execution.mode,
+            "optimization": _dump(optimization),
             "request_id": current().request_id,
         },
         status_code=201,
@@ -264,6 +285,9 @@ def _entry(version: ModelVersion, routing: Routing) -> dict[str, Any]:
         "sha256": version.sha256,
         "created_at": version.created_at.isoformat().replace("+00:00", "Z"),
         "source": version.source,
+        "mode": version.spec.execution.mode,
+        "optimized_from": version.optimized_from,
+        "speedup": version.speedup,
     }
 
 
@@ -281,6 +305,8 @@ def _description(version: ModelVersion) -> dict[str, Any]:
         "ir_version": spec.ir_version,
         "actor": version.actor,
         "metrics": version.metrics,
+        "providers": version.spec.execution.providers,
+        "optimization": version.optimization,
         "files": version.files,
     }
 

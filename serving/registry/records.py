@@ -65,6 +65,22 @@ class ModelVersion:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def optimized_from(self) -> str | None:
+        """The exact version of the same id that this one is a faster mode of; None for one that was uploaded."""
+        return self.metrics.get("optimized_from")
+
+    @property
+    def optimization(self) -> dict[str, Any] | None:
+        """How its mode was judged, as ``serving.optimization.report.CandidateReport`` describes it."""
+        return self.metrics.get("optimization")
+
+    @property
+    def speedup(self) -> float | None:
+        """How many times as fast as the exact version it ran when it was judged."""
+        timing = (self.optimization or {}).get("timing")
+        return timing["speedup"] if timing else None
+
+    @property
     def public_path(self) -> str:
         """A relative name for callers that expect a path; it gives nothing away."""
         return f"models/{self.key.id}.onnx"
@@ -72,11 +88,15 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Which version answers for each id, and which id answers by default, as of one ``generation``."""
+    """Which version answers for each id, and which id answers by default, as of one ``generation``.
+
+    ``aliases`` are versions by alias, by id.
+    """
 
     generation: int
     default_id: str | None
     live: dict[str, str]
+    aliases: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def live_key(self, model_id: str) -> ModelKey | None:
         """The live version of ``model_id``, or None."""

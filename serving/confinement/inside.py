@@ -1,0 +1,99 @@
+"""The child's side: it gives up its rights to resources, and answers one request.
+
+The request is JSON on standard input, the answer JSON on what was standard output.  ONNX Runtime and the model may
+print: that goes nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from preprocessing.errors import InputError
+from runners.errors import RunnerError
+from serving.errors import ServiceError
+
+MEMORY_CODE = "out_of_memory"
+"""Stands in the answer where memory ran out; the parent knows how much there was."""
+
+UNKNOWN_CODE = "unknown"
+"""Stands in the answer to a failure that nobody foresaw."""
+
+MAX_OPEN_FILES = 64
+_NICENESS = 10
+_MEMORY_REASONS = ("bad_alloc", "bad allocation", "Failed to allocate memory", "out of memory", "std::length_error")
+
+Request = dict[str, Any]
+Work = Callable[[Request], dict[str, Any]]
+"""Turns a request into an answer, both JSON values; what it raises becomes a refusal."""
+
+
+def answer_once(prepare: Callable[[], Work]) -> None:
+    """Answer the one request; the process ends with it.
+
+    ``prepare`` imports what the work needs: before the limits, so that they count for the model alone.
+    """
+    # The server's supervisor signals children of its workers too; an upload in flight may finish while it drains.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    channel = _take_stdout()
+    work = prepare()
+    told = json.load(sys.stdin)
+    _limit(**told["limits"])
+    answer = json.dumps(_answer(work, told["request"])).encode()
+    with os.fdopen(channel, "wb") as pipe:
+        pipe.write(answer)
+
+
+def _take_stdout() -> int:
+    """Keep the pipe to the parent for the answer alone; whatever else is printed joins standard error."""
+    channel = os.dup(1)
+    os.dup2(2, 1)
+    return channel
+
+
+def _limit(seconds: float, memory_mb: int | None, threads: int, file_mb: int) -> None:
+    cpu = int(seconds * threads) + 1
+    limits = {
+        resource.RLIMIT_CPU: cpu,
+        resource.RLIMIT_FSIZE: file_mb << 20,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
+    }
+    if memory_mb is not None:
+        limits[resource.RLIMIT_AS] = _address_space() + (memory_mb << 20)
+    for limit, value in limits.items():
+        _, hard = resource.getrlimit(limit)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+    os.nice(_NICENESS)
+    # Should the parent die, nobody else would end a child that sleeps.
+    signal.alarm(int(seconds) + 2)
+
+
+def _address_space() -> int:
+    """Bytes that the interpreter and ONNX Runtime have mapped before any model is there."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
+def _answer(work: Work, request: Request) -> dict[str, Any]:
+    try:
+        return {"answer": work(request)}
+    except Exception as error:
+        return _refusal(error)
+
+
+def _refusal(error: Exception) -> dict[str, Any]:
+    message = str(error)
+    if isinstance(error, MemoryError) or any(reason in message for reason in _MEMORY_REASONS):
+        return {"code": MEMORY_CODE, "message": ""}
+    if isinstance(error, ServiceError | InputError | RunnerError):
+        return {"code": error.code, "message": message}
+    # A stranger's file may trip anything; what it was is told, where it happened is not.
+    return {"code": UNKNOWN_CODE, "message": f"The model could not be examined ({type(error).__name__})."}
