@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _routes() -> str:
 def routes() -> tuple[Route, ...]:
     """The table that a server answers from, without a server."""
     nobody: Any = _Anything()
-    return route_table(Handlers(nobody, nobody, nobody, nobody), "0").routes
+    return route_table(Handlers(*[nobody] * len(fields(Handlers))), "0").routes
 
 
 class _Anything:

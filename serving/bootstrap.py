@@ -9,15 +9,18 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from bentoml._internal.context import server_context
 from pydantic import SecretStr, ValidationError
 from starlette.types import ASGIApp
 
+from runners.activity import Activity
 from runners.errors import RunnerError
 from runners.runner import OnnxRunner, Runner
+from runners.wide import WideSessions
 from serving.api.accept import install_fair_accept
 from serving.api.cors import Cors
 from serving.api.drain import Drain
@@ -26,6 +29,7 @@ from serving.api.factory import NativeHandlers
 from serving.api.guard import Guard
 from serving.api.health import HealthAPI
 from serving.api.models import ModelsAPI
+from serving.api.oip_rest import OpenInferenceAPI
 from serving.api.pages import Pages, swagger_folder
 from serving.api.predictions import PredictionAPI
 from serving.api.routes import RouteTable
@@ -35,6 +39,10 @@ from serving.inputs.url_fetch import UrlFetcher
 from serving.models import ServingModels
 from serving.observability.logging import AccessLog, configure_logging
 from serving.observability.metrics import Metrics
+from serving.oip.inference import Inference
+from serving.oip.repository import ModelRepository
+from serving.optimization.judging import Bounds
+from serving.optimization.optimizer import Budget, Optimizer
 from serving.prediction_cache import PredictionCache
 from serving.predictor import Defaults, Predictor
 from serving.publisher import Publisher
@@ -48,7 +56,10 @@ from serving.runtime import runtime_facts
 from serving.security.api_keys import KeyRing
 from serving.security.rate_limit import RateLimiter
 from serving.seeding import Seed, SeedError, check_seed, seed
-from serving.settings import Settings, load_settings
+from serving.settings import Settings, cores, load_settings
+
+if TYPE_CHECKING:
+    from serving.api.grpc_edge import GrpcEdge
 
 VERSION = "0.1.0"
 MIB = 2**20
@@ -61,12 +72,18 @@ def checked_settings() -> Settings:
         settings = load_settings()
         check_seed(settings.model_path, settings.labels_path)
         KeyRing.from_text(_secret(settings.api_keys), settings.api_keys_file)
+        _check_grpc(settings.grpc_port)
     except ValidationError as error:
         problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())
         sys.exit(f"Lens cannot start. {problems}")
     except (SeedError, ValueError, OSError) as error:
         sys.exit(f"Lens cannot start. {error}")
     return settings
+
+
+def _check_grpc(port: int) -> None:
+    if port and find_spec("grpc") is None:
+        raise ValueError("LENS_GRPC_PORT is set, and grpcio is not installed: pip install -r requirements-grpc.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +100,8 @@ class Parts:
     predictions: PredictionAPI
     models: ModelsAPI
     health: HealthAPI
+    inference: Inference
+    repository: ModelRepository
 
 
 class Application:
@@ -94,8 +113,10 @@ class Application:
         self._metrics = Metrics()
         self._access_log = AccessLog(settings.log_level)
         self._drain = Drain(settings.drain_s)
+        self._guard = _guard(settings)
         self._parts: Parts | None = None
         self._gauges: asyncio.Task[None] | None = None
+        self._grpc: GrpcEdge | None = None
 
     @property
     def predictions(self) -> PredictionAPI:
@@ -113,12 +134,15 @@ class Application:
 
         def table() -> RouteTable:
             parts = self._started()
-            return route_table(Handlers(native, parts.models, parts.health, Pages(swagger_folder())), VERSION)
+            handlers = Handlers(
+                native, parts.models, parts.health, Pages(swagger_folder()), _open_inference(settings, parts)
+            )
+            return route_table(handlers, VERSION)
 
         return Edge(
             lifespan,
             table,
-            guard=_guard(settings),
+            guard=self._guard,
             cors=Cors(settings.cors_origins),
             limits=_limits(settings),
             metrics=self._metrics,
@@ -141,6 +165,7 @@ class Application:
             raise
         accept = install_fair_accept(loop, settings.home / "run")
         self._drain.install(loop, accept.step_back)
+        await self._serve_grpc(self._parts)
         self._gauges = loop.create_task(_keep_gauges(self._parts.runner, self._metrics))
         # What stands now stays: a full collection would walk all of the frameworks' objects, a stall of 0.1 s.
         gc.collect()
@@ -154,10 +179,34 @@ class Application:
         if self._parts is None:
             return
         parts, self._parts = self._parts, None
+        if self._grpc is not None:
+            await self._grpc.stop()
         if self._gauges is not None:
             self._gauges.cancel()
         await parts.fetcher.close()
         await asyncio.to_thread(_close, parts)
+
+    async def _serve_grpc(self, parts: Parts) -> None:
+        settings = self._settings
+        if not settings.grpc_port:
+            return
+        # What they need is an extra.
+        from serving.api.grpc_edge import GrpcEdge
+        from serving.api.oip_grpc import OpenInferenceMethods
+
+        self._grpc = GrpcEdge(
+            OpenInferenceMethods(parts.inference, parts.repository, parts.health, version=VERSION),
+            guard=self._guard,
+            limits=_limits(settings),
+            metrics=self._metrics,
+            access_log=self._access_log,
+            drain=self._drain,
+        )
+        try:
+            await self._grpc.start(settings.host, settings.grpc_port)
+        except OSError as error:
+            _end_server(str(error))
+            raise
 
     def _started(self) -> Parts:
         if self._parts is None:
@@ -215,6 +264,17 @@ def _sandbox(settings: Settings) -> Sandbox:
     return Sandbox(settings.proof_s, settings.proof_memory_mb)
 
 
+def build_optimizer(settings: Settings, registry: Registry) -> Optimizer:
+    """What tries other modes of execution on a version, within the limits and bounds of ``settings``."""
+    return Optimizer(
+        registry,
+        Budget(settings.optimize_s, settings.proof_memory_mb, settings.threads),
+        serving=settings.providers,
+        available=lambda: list(runtime_facts()["providers"]),
+        bounds=Bounds(agreement=settings.optimize_agreement, speedup=settings.optimize_speedup),
+    )
+
+
 def _onnx_runner(settings: Settings, metrics: Metrics) -> OnnxRunner:
     return OnnxRunner(
         threads=settings.threads,
@@ -222,7 +282,21 @@ def _onnx_runner(settings: Settings, metrics: Metrics) -> OnnxRunner:
         max_batch=settings.max_batch,
         max_queue=settings.max_queue,
         on_batch=lambda _key, rows, _seconds: metrics.batch_ran(rows),
+        wide=_wide_sessions(settings),
     )
+
+
+def _wide_sessions(settings: Settings) -> WideSessions | None:
+    """None where one session uses all cores anyway, or the processes cannot tell each other what is under way."""
+    on_cpu = settings.providers[:1] == ("CPUExecutionProvider",)
+    if settings.runner == "service" or settings.threads > 1 or cores() == 1 or not on_cpu or not settings.wide_mb:
+        return None
+    try:
+        activity = Activity(settings.home / "run")
+    except OSError as error:
+        log.warning("a lone request runs on one core", reason=error.strerror)
+        return None
+    return WideSessions(activity, threads=cores(), max_bytes=int(settings.wide_mb * MIB))
 
 
 def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRunner) -> Parts:
@@ -250,7 +324,7 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
     )
     predictor = Predictor(ServingModels(registry, follower, runner), cache, decoders, metrics, defaults)
     activation = Activation(registry)
-    publisher = Publisher(_sandbox(settings), registry, activation)
+    publisher = Publisher(_sandbox(settings), registry, activation, build_optimizer(settings, registry))
     return Parts(
         registry=registry,
         runner=runner,
@@ -262,7 +336,14 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
         predictions=PredictionAPI(predictor, fetcher, cache),
         models=ModelsAPI(publisher, registry, activation),
         health=HealthAPI(registry, lambda: _prove(registry, follower, runner), metrics.render, runtime_facts),
+        inference=Inference(predictor),
+        repository=ModelRepository(registry, follower, max_batch=settings.max_batch),
     )
+
+
+def _open_inference(settings: Settings, parts: Parts) -> OpenInferenceAPI:
+    max_body = _limits(settings).body["prediction"]
+    return OpenInferenceAPI(parts.inference, parts.repository, parts.health, version=VERSION, max_body=max_body)
 
 
 async def _keep_gauges(runner: OnnxRunner | RemoteRunner, metrics: Metrics) -> None:

@@ -88,6 +88,13 @@ class ServiceError(Exception):
         """The HTTP status of this error."""
         return STATUS[self.code]
 
+    @property
+    def text(self) -> str:
+        """``detail`` as one line."""
+        if isinstance(self.detail, str):
+            return self.detail
+        return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in self.detail)
+
 
 def missing_field(*names: str, place: str = "body") -> ServiceError:
     """The 422 for fields that were not sent, in the list form that validation errors have."""

@@ -111,7 +111,7 @@ class Predictor:
             ServiceError, InputError, RunnerError: see ``serving.errors``.
         """
         started = time.perf_counter()
-        version = await self._open(options, context)
+        version = await self.open(options, context)
         if version.spec.image is None:
             raise ServiceError("wrong_input_kind", f"The model {version.key.id!r} takes features, not pictures.")
         result = self._answers.get(self._answer_key(await picture.digest(), version, options))
@@ -144,7 +144,7 @@ class Predictor:
             ServiceError, InputError, RunnerError: see ``serving.errors``.
         """
         started = time.perf_counter()
-        version = await self._open(options, context)
+        version = await self.open(options, context)
         spec = version.spec
         batch = feature_batch(features, spec) if inputs is None else named_batch(inputs, spec)
         run = await self._run(version, batch.arrays, batch.rows, context.deadline)
@@ -156,10 +156,26 @@ class Predictor:
             "cached": False,
         }
 
-    async def _open(self, options: Options, context: RequestContext) -> ModelVersion:
+    async def open(self, options: Options, context: RequestContext) -> ModelVersion:
+        """The version that answers ``options``; ``context`` hears of it.
+
+        Raises:
+            ServiceError: ``model_not_found`` or ``no_model``.
+        """
         version = await self._models.open(options.model_id)
         context.model_id, context.model_version = version.key.id, version.key.version
         return version
+
+    async def run_tensors(
+        self, version: ModelVersion, tensors: Mapping[str, np.ndarray], rows: int, context: RequestContext
+    ) -> Run:
+        """Run ``tensors``, of the names, types and shapes that the file itself declares, on an opened version.
+
+        Raises:
+            RunnerError: see ``runners.errors``.
+        """
+        context.cached = False
+        return await self._run(version, tensors, rows, context.deadline)
 
     def _answer_key(self, digest: str, version: ModelVersion, options: Options) -> str:
         asked = {"top_k": self._top_k(options), "threshold": self._threshold(options, version.spec)}
@@ -168,7 +184,7 @@ class Predictor:
     async def _classify_now(
         self, data: bytes, version: ModelVersion, options: Options, deadline: float
     ) -> dict[str, Any]:
-        spec = version.spec
+        spec = version.spec.served
         assert spec.output is not None
         tensor = await self._decode(data, spec)
         run = await self._run(version, tensor, 1, deadline)
@@ -232,6 +248,7 @@ def _envelope(version: ModelVersion, context: RequestContext, started: float) ->
         "request_id": context.request_id,
         "model_id": version.key.id,
         "model_version": version.key.version,
+        "mode": version.spec.execution.mode,
         "latency_ms": _milliseconds(time.perf_counter() - started),
         "timestamp": timestamp(),
     }

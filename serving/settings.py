@@ -21,7 +21,8 @@ def _names(name: str, *older: str) -> Any:
     return AliasChoices(f"LENS_{name}", *older)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """The CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -34,15 +35,29 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".lens"), alias="LENS_HOME", description="Folder of all state.")
     port: int = Field(3000, validation_alias=_names("PORT", "PORT"), ge=0, le=65535, description="Port to serve on.")
+    grpc_port: int = Field(
+        0,
+        alias="LENS_GRPC_PORT",
+        ge=0,
+        le=65535,
+        description="Port of the inference protocol over gRPC (requirements-grpc.txt); 0 is off.",
+    )
     host: str = Field("127.0.0.1", alias="LENS_HOST", description="Address to bind; 0.0.0.0 opens it to the network.")
     workers: int = Field(
-        default_factory=_cores, alias="LENS_WORKERS", ge=1, description="API worker processes; default: CPU cores."
+        default_factory=cores, alias="LENS_WORKERS", ge=1, description="API worker processes; default: CPU cores."
     )
     threads: int = Field(
         1,
         validation_alias=_names("NUM_THREADS", "NUM_THREADS"),
         ge=1,
         description="ONNX Runtime threads of one session.",
+    )
+    wide_mb: float = Field(
+        256,
+        alias="LENS_WIDE_MB",
+        ge=0,
+        description="Models that a worker loads a second time, on all cores for when nothing else is under way, "
+        "MiB of files; 0 turns it off.",
     )
     runner: Literal["worker", "service"] = Field(
         "worker", alias="LENS_RUNNER", description="Where models run: in each API worker, or in a service of their own."
@@ -84,6 +99,15 @@ class Settings(BaseSettings):
     proof_s: float = Field(18, alias="LENS_PROOF_S", gt=0, description="Time an uploaded model has to prove itself.")
     proof_memory_mb: int = Field(
         4096, alias="LENS_PROOF_MEMORY_MB", ge=256, description="Memory it may use for that, MiB."
+    )
+    optimize_s: float = Field(
+        120, alias="LENS_OPTIMIZE_S", gt=0, description="Time that optimize=auto has to try other modes of execution."
+    )
+    optimize_agreement: float = Field(
+        0.99, alias="LENS_OPTIMIZE_AGREEMENT", ge=0, le=1, description="Top-1 agreement with fp32 that a mode needs."
+    )
+    optimize_speedup: float = Field(
+        1.1, alias="LENS_OPTIMIZE_SPEEDUP", gt=0, description="How many times as fast as fp32 a mode has to be."
     )
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
         (), alias="LENS_FETCH_ALLOW", description="Networks that URL fetching may reach although not global."

@@ -115,7 +115,7 @@ class Edge:
         except asyncio.CancelledError:
             if not self._drain.draining or request.reply.status:
                 raise
-            await self._fail(_draining(), request)
+            await self._fail(draining_error(), request)
         finally:
             self._drain.exit(task)
             self._finished(request, time.perf_counter() - started)
@@ -124,22 +124,24 @@ class Edge:
         scope, context, status = request.scope, request.context, request.reply.status or 499
         self._metrics.request_finished(scope["method"], context.route, status, seconds)
         if status >= 400 or context.route not in _QUIET:
-            self._access_log.write(_access_line(scope, context, status, seconds))
+            self._access_log.write(access_line(scope["method"], context, status, seconds))
 
     def _find(self, scope: Scope) -> tuple[Route | None, list[Route]]:
         if self._table is None:
             self._table = self._make_table()
-        routes = self._table.at(scope["path"])
-        if routes is None:
+        place = self._table.at(scope["path"])
+        if place is None:
             return None, []
+        if place.parameters:
+            scope["path_params"] = place.parameters
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        return routes.get(method), list(routes.values())
+        return place.routes.get(method), list(place.routes.values())
 
     async def _answer(self, request: _Exchange, route: Route | None, methods: list[Route]) -> None:
         scope, headers = request.scope, request.headers
         try:
             if self._drain.draining:
-                raise _draining()
+                raise draining_error()
             preflight = self._cors.preflight(scope["method"], headers, [each.method for each in methods])
             if preflight is not None:
                 await preflight(scope, request.receive, request.reply.send)
@@ -176,7 +178,8 @@ class Edge:
             log.error("unexpected error", exc_info=error, route=context.route)
         if request.reply.status:  # the answer is under way: all that is left is to break it off
             raise error
-        await error_response(public, context.request_id)(request.scope, request.receive, request.reply.send)
+        response = error_response(public, context.request_id, path=request.scope["path"])
+        await response(request.scope, request.receive, request.reply.send)
 
 
 @dataclass(slots=True)
@@ -257,7 +260,8 @@ def _limited(receive: Receive, limit: int, headers: dict[bytes, bytes]) -> Recei
     return counted
 
 
-def _draining() -> ServiceError:
+def draining_error() -> ServiceError:
+    """What a request hears that comes, or is cut off, while the server is going down."""
     return ServiceError("draining", "The server is going down.", headers={"Connection": "close"})
 
 
@@ -272,9 +276,10 @@ def _no_route(scope: Scope, methods: list[Route]) -> ServiceError:
     return ServiceError("method_not_allowed", f"That path answers {allowed} only.", headers={"Allow": allowed})
 
 
-def _access_line(scope: Scope, context: RequestContext, status: int, seconds: float) -> dict[str, Any]:
+def access_line(method: str, context: RequestContext, status: int, seconds: float) -> dict[str, Any]:
+    """What the log says about one request; ``status`` is HTTP's."""
     line: dict[str, Any] = {
-        "method": scope["method"],
+        "method": method,
         "route": context.route,
         "status": status,
         "latency_ms": round(seconds * 1000, 3),

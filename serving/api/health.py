@@ -49,13 +49,13 @@ class HealthAPI:
 
     async def readyz(self, _request: Request) -> Response:
         """A model is loaded and has just proved it; 503 otherwise."""
-        await self._proved()
+        await self.check()
         return PlainTextResponse("ready\n")
 
     async def health(self, _request: Request) -> Response:
         """``GET /health``: the same proof, told at length."""
         try:
-            await self._proved()
+            await self.check()
         except ServiceError as error:
             context = current()
             context.error = error.code
@@ -69,7 +69,12 @@ class HealthAPI:
         text = await asyncio.to_thread(self._render_metrics)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def _proved(self) -> None:
+    async def check(self) -> None:
+        """Return once the default model has proved itself.
+
+        Raises:
+            ServiceError: ``not_ready``, and why.
+        """
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self._prove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel
@@ -45,6 +46,7 @@ _QUERIES: dict[str, list[JsonObject]] = {
         {"name": "version", "in": "query", "required": False, "schema": {"type": "string"}},
     ]
 }
+_SEGMENT = re.compile(r"\{(\w+)\}")
 _ERRORS: dict[str, tuple[int, ...]] = {
     "quick": (401, 403, 404, 405, 422, 429, 503),
     "prediction": (400, 401, 403, 404, 413, 415, 422, 429, 503, 504),
@@ -79,7 +81,7 @@ _REQUESTS: set[type[BaseModel]] = {schemas.PredictRequest, schemas.ActivateReque
 def _operation(route: Route) -> JsonObject:
     status, answers = _ANSWERS.get((route.method, route.path), (200, ()))
     operation: JsonObject = {
-        "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('.', '_')}",
+        "operationId": re.sub(r"\W+", "_", route.method.lower() + route.path),
         "summary": route.summary,
         "tags": [_tag(route)],
         "responses": {str(status): _response(answers), **_error_responses(route)},
@@ -87,15 +89,22 @@ def _operation(route: Route) -> JsonObject:
     body = _BODIES.get(route.path) if route.method == "POST" else None
     if body:
         operation["requestBody"] = {"required": True, "content": body}
-    if route.path in _QUERIES:
-        operation["parameters"] = _QUERIES[route.path]
+    parameters = _QUERIES.get(route.path, []) + [_path_parameter(name) for name in _SEGMENT.findall(route.path)]
+    if parameters:
+        operation["parameters"] = parameters
     if route.scope != "public":
         operation["security"] = [{}, {"key": []}]
     return operation
 
 
+def _path_parameter(name: str) -> JsonObject:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
 def _tag(route: Route) -> str:
     """The heading under which /docs shows a route."""
+    if route.path.startswith("/v2"):
+        return "Open Inference Protocol"
     if route.kind == "prediction":
         return "Predictions"
     return "Service" if route.scope == "public" else "Models"
@@ -139,7 +148,19 @@ _PICTURE_BODIES: JsonObject = {
     "multipart/form-data": _form({"file": _FILE, "image": _FILE, **_PICTURE_OPTIONS}),
     "image/*": {"schema": _FILE},
 }
+_TENSORS: JsonObject = {
+    "application/json": {
+        "schema": {"type": "object", "required": ["inputs"], "description": "docs/open-inference-protocol.md"},
+        "example": {
+            "inputs": [{"name": "input", "datatype": "FP32", "shape": [1, 4], "data": [5.1, 3.5, 1.4, 0.2]}],
+            "outputs": [{"name": "output"}],
+        },
+    },
+    "application/octet-stream": {"schema": _FILE},
+}
 _BODIES: dict[str, JsonObject] = {
+    "/v2/models/{model}/infer": _TENSORS,
+    "/v2/models/{model}/versions/{version}/infer": _TENSORS,
     "/predict": _PICTURE_BODIES,
     "/infer": {
         **_PICTURE_BODIES,

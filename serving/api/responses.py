@@ -30,12 +30,14 @@ class JSON(Response):
             ]
 
 
-def error_response(error: ServiceError, request_id: str) -> JSON:
-    """The one body that every failure has."""
+def error_response(error: ServiceError, request_id: str, *, path: str = "") -> JSON:
+    """The one body that every failure has; under ``/v2`` with the key that the inference protocol's clients show."""
     headers = dict(error.headers)
     if error.status in RETRY_AFTER:
         headers.setdefault("Retry-After", str(RETRY_AFTER[error.status]))
     if error.status == 401:
         headers.setdefault("WWW-Authenticate", "Bearer")
-    body = {"detail": error.detail, "code": error.code, "request_id": request_id}
+    body: dict[str, Any] = {"detail": error.detail, "code": error.code, "request_id": request_id}
+    if path == "/v2" or path.startswith("/v2/"):
+        body["error"] = error.text
     return JSON(body, status_code=error.status, headers=headers)

@@ -6,9 +6,9 @@ against it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +23,8 @@ class Route:
     """One method on one path.
 
     ``scope`` is what a caller from outside needs a key for; ``kind`` chooses the body limit and the deadline.
-    A ``path`` that ends in ``/*`` stands for everything below it, and is its own label in metrics and logs.
+    A ``path`` that ends in ``/*`` stands for everything below it; one with segments like ``{model}`` takes any text in
+    their place.  Metrics and logs are labelled by the path as it is written here, never by what a caller sends.
     """
 
     method: str
@@ -34,22 +35,67 @@ class Route:
     summary: str = ""
 
 
+class Place(NamedTuple):
+    """What is at a path: its routes by method, and the texts that stood for the segments in braces."""
+
+    routes: Mapping[str, Route]
+    parameters: Mapping[str, str]
+
+
 class RouteTable:
     """Finds a route by path and method."""
 
-    def __init__(self, routes: list[Route]) -> None:
+    def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = tuple(routes)
-        self._exact: dict[str, dict[str, Route]] = {}
-        self._below: dict[str, dict[str, Route]] = {}
-        for route in routes:
-            table, path = (self._below, route.path[:-1]) if route.path.endswith("/*") else (self._exact, route.path)
-            table.setdefault(path, {})[route.method] = route
+        self._exact: dict[str, Place] = {}
+        self._below: dict[str, Place] = {}
+        self._templates: dict[int, list[_Template]] = {}
+        for path, by_method in _by_path(routes).items():
+            if path.endswith("/*"):
+                self._below[path[:-1]] = Place(by_method, {})
+            elif "{" in path:
+                segments = path.split("/")
+                self._templates.setdefault(len(segments), []).append(_Template(segments, by_method))
+            else:
+                self._exact[path] = Place(by_method, {})
 
-    def at(self, path: str) -> dict[str, Route] | None:
-        """The routes of ``path`` by method, or None where nothing is there."""
-        found = self._exact.get(path)
-        if found is None:
-            for prefix, routes in self._below.items():
-                if path.startswith(prefix):
-                    return routes
-        return found
+    def at(self, path: str) -> Place | None:
+        """What is at ``path``, or None; a path without parameters costs one look-up."""
+        return self._exact.get(path) or self._search(path)
+
+    def _search(self, path: str) -> Place | None:
+        for prefix, place in self._below.items():
+            if path.startswith(prefix):
+                return place
+        segments = path.split("/")
+        for template in self._templates.get(len(segments), ()):
+            parameters = template.match(segments)
+            if parameters is not None:
+                return Place(template.routes, parameters)
+        return None
+
+
+class _Template:
+    """A path with segments in braces, in the form that is quick to compare."""
+
+    __slots__ = ("_fixed", "_named", "routes")
+
+    def __init__(self, segments: Sequence[str], routes: Mapping[str, Route]) -> None:
+        self.routes = routes
+        self._named = [(at, each[1:-1]) for at, each in enumerate(segments) if each.startswith("{")]
+        self._fixed = [(at, each) for at, each in enumerate(segments) if not each.startswith("{")]
+
+    def match(self, segments: Sequence[str]) -> dict[str, str] | None:
+        """The parameters that ``segments``, as many as the template has, give; None where they do not fit."""
+        for at, text in self._fixed:
+            if segments[at] != text:
+                return None
+        parameters = {name: segments[at] for at, name in self._named}
+        return parameters if all(parameters.values()) else None
+
+
+def _by_path(routes: Sequence[Route]) -> dict[str, dict[str, Route]]:
+    found: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        found.setdefault(route.path, {})[route.method] = route
+    return found

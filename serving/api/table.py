@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from serving.api.factory import NativeHandlers
 from serving.api.health import HealthAPI
 from serving.api.models import ModelsAPI
+from serving.api.oip_rest import OpenInferenceAPI
 from serving.api.openapi import openapi_document
 from serving.api.pages import Pages
 from serving.api.responses import JSON
@@ -24,6 +26,7 @@ class Handlers:
     models: ModelsAPI
     health: HealthAPI
     pages: Pages
+    open_inference: OpenInferenceAPI
 
 
 def route_table(handlers: Handlers, version: str) -> RouteTable:
@@ -54,7 +57,24 @@ def route_table(handlers: Handlers, version: str) -> RouteTable:
             Route("GET", "/docs/*", pages.docs_file, summary="Files of the documentation page."),
             Route("GET", "/openapi.json", openapi, summary="The OpenAPI document."),
             Route("GET", "/schema.json", native["/schema.json"], summary="The native APIs, for BentoML's clients."),
+            *_open_inference(handlers.open_inference),
         ]
     )
     document = openapi_document(table, version)
     return table
+
+
+def _open_inference(api: OpenInferenceAPI) -> Iterator[Route]:
+    """The Open Inference Protocol; what it says of a model it says of one version as well."""
+    yield Route("GET", "/v2", api.server, summary="Who serves, and which extensions of the inference protocol.")
+    yield Route("GET", "/v2/health/live", api.live, summary="The process answers.")
+    yield Route("GET", "/v2/health/ready", api.ready, summary="A model has just proved itself.")
+    for model in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        yield Route("GET", model, api.model, "predict", summary="A model's versions and tensors.")
+        yield Route("GET", f"{model}/ready", api.model_ready, "predict", summary="A request for it would be answered.")
+        yield Route("GET", f"{model}/config", api.model_config, "predict", summary="A model's configuration.")
+        yield Route("POST", f"{model}/infer", api.infer, "predict", "prediction", "Tensors in, tensors out.")
+    yield Route("POST", "/v2/repository/index", api.index, "predict", summary="Every version of every model.")
+    for verb, handler in (("load", api.load), ("unload", api.unload)):
+        path, summary = f"/v2/repository/models/{{model}}/{verb}", f"{verb.capitalize()} a model here."
+        yield Route("POST", path, handler, "manage", "upload", summary)

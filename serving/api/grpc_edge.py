@@ -1,0 +1,196 @@
+"""The edge of gRPC: what ``serving.api.edge`` does for every HTTP request, done for every call.
+
+Request id, drain, key, rate, deadline, errors, metrics and the log line are the same and go to the same places.  This
+is the one module that needs grpcio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+import structlog
+
+from serving.api.edge import DrainGate, Limits, RequestLog, RequestMetrics, access_line, draining_error
+from serving.api.guard import Guard
+from serving.api.oip_grpc import SERVICE, Method, stream_failure
+from serving.api.routes import Route
+from serving.errors import ServiceError, public_error
+from serving.observability.request_context import RequestContext, begin, request_id_from
+
+log: Any = structlog.get_logger("lens.grpc")
+
+CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    409: grpc.StatusCode.FAILED_PRECONDITION,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    422: grpc.StatusCode.INVALID_ARGUMENT,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+"""HTTP status of an error -> gRPC's; INTERNAL for anything else."""
+
+_ABANDONED = 499
+
+
+class GrpcEdge:
+    """A gRPC server on the running loop; several processes may serve one port, the kernel spreads the connections."""
+
+    def __init__(
+        self,
+        methods: Iterable[Method],
+        *,
+        guard: Guard,
+        limits: Limits,
+        metrics: RequestMetrics,
+        access_log: RequestLog,
+        drain: DrainGate,
+    ) -> None:
+        self._guard = guard
+        self._limits = limits
+        self._metrics = metrics
+        self._access_log = access_log
+        self._drain = drain
+        self._server = grpc.aio.server(
+            options=[("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", limits.body["prediction"])]
+        )
+        handlers = {method.name: self._handler(method) for method in methods}
+        self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, handlers)])
+
+    async def start(self, host: str, port: int) -> None:
+        """Bind and serve.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            self._server.add_insecure_port(address)
+        except RuntimeError:
+            raise OSError(f"LENS_GRPC_PORT: {address} cannot be bound; is it in use?") from None
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Close every connection; to be called when the drain is over."""
+        await self._server.stop(None)
+
+    def _handler(self, method: Method) -> Any:
+        make = grpc.stream_stream_rpc_method_handler if method.streamed else grpc.unary_unary_rpc_method_handler
+        serve = self._streamed(method.route) if method.streamed else self._unary(method.route)
+        return make(serve, method.request.FromString, lambda message: message.SerializeToString())
+
+    def _unary(self, route: Route) -> Callable[[Any, Any], Awaitable[Any]]:
+        async def serve(message: Any, rpc: Any) -> Any:
+            call = _Call.of(rpc)
+            rpc.set_trailing_metadata((("x-request-id", call.request_id),))
+            try:
+                return await self._once(route, message, call)
+            except ServiceError as error:
+                rpc.set_trailing_metadata((("x-request-id", call.request_id), ("lens-code", error.code)))
+                await rpc.abort(CODES.get(error.status, grpc.StatusCode.INTERNAL), error.text)
+
+        return serve
+
+    def _streamed(self, route: Route) -> Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]:
+        async def serve(stream: AsyncIterator[Any], rpc: Any) -> AsyncIterator[Any]:
+            call = _Call.of(rpc)
+            async for message in stream:
+                try:
+                    yield await self._once(route, message, call)
+                except ServiceError as error:
+                    yield stream_failure(error)
+
+        return serve
+
+    async def _once(self, route: Route, message: Any, call: _Call) -> Any:
+        """Answer one message; a failure of any kind leaves as a ``ServiceError``."""
+        started, context, status = time.perf_counter(), begin(call.request_id), _ABANDONED
+        context.route = route.path
+        task = asyncio.current_task()
+        assert task is not None
+        self._metrics.request_started(route.path)
+        self._drain.enter(task)
+        try:
+            answer = await self._answer(route, message, call, context)
+            status = 200
+        except BaseException as error:
+            failure = self._public(error, context)
+            if failure is None:
+                raise
+            status = failure.status
+            raise failure from None
+        finally:
+            self._drain.exit(task)
+            self._finished(context, status, time.perf_counter() - started)
+        return answer
+
+    async def _answer(self, route: Route, message: Any, call: _Call, context: RequestContext) -> Any:
+        if self._drain.draining:
+            raise draining_error()
+        context.actor = self._guard.admit(call.scope, dict(call.scope["headers"]), route)
+        seconds = min(self._limits.seconds[route.kind], call.remaining)
+        context.deadline = time.monotonic() + seconds
+        handler: Any = route.handler
+        try:
+            async with asyncio.timeout(seconds):
+                return await handler(message)
+        except TimeoutError:
+            raise ServiceError("deadline_exceeded", f"The answer took longer than {seconds:g} s.") from None
+
+    def _public(self, error: BaseException, context: RequestContext) -> ServiceError | None:
+        """What to tell of ``error``; None where the caller has gone."""
+        if isinstance(error, Exception):
+            failure = public_error(error)
+        elif isinstance(error, asyncio.CancelledError) and self._drain.draining:
+            failure = draining_error()
+        else:
+            return None
+        if failure.status == 500:
+            log.error("unexpected error", exc_info=error, route=context.route)
+        context.error = failure.code
+        return failure
+
+    def _finished(self, context: RequestContext, status: int, seconds: float) -> None:
+        self._metrics.request_finished("POST", context.route, status, seconds)
+        self._access_log.write(access_line("POST", context, status, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What a call says of itself; ``scope`` is as much of an ASGI scope as the guard looks at."""
+
+    request_id: str
+    scope: dict[str, Any]
+    remaining: float
+
+    @classmethod
+    def of(cls, rpc: Any) -> _Call:
+        sent = {name: value for name, value in rpc.invocation_metadata() or () if isinstance(value, str)}
+        # gRPC keeps the name that was called to itself.  It is asked of HTTP because of pages that rebind their name,
+        # and a browser speaks no gRPC.
+        headers = {**sent, "host": "localhost"}
+        scope = {
+            "method": "POST",
+            "scheme": "http",
+            "client": _client(rpc.peer()),
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+        remaining = rpc.time_remaining()
+        return cls(request_id_from(sent.get("x-request-id")), scope, math.inf if remaining is None else remaining)
+
+
+def _client(peer: str) -> tuple[str, int] | None:
+    """``ipv4:127.0.0.1:50000`` or ``ipv6:%5B::1%5D:50000`` as address and port; None for anything else."""
+    family, _, address = unquote(peer).partition(":")
+    host, _, port = address.rpartition(":")
+    return (host.strip("[]"), int(port)) if family in ("ipv4", "ipv6") and port.isdigit() else None
