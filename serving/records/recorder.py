@@ -1,0 +1,190 @@
+"""Writes predictions down, off the request's path: an append there, a thread that writes in batches here."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving.records.database import connect
+from serving.records.marks import Mark
+from serving.records.prediction import Prediction
+from serving.records.retention import CHUNK, Retention, prune
+
+FLUSH_S = 0.2
+"""Seconds between two writes: what a killed worker loses, and what a feedback waits at most."""
+
+CAPACITY = 20_000
+"""Predictions that may wait; at 2,000 a second those of ten seconds."""
+
+BATCH = 1_000
+"""Rows written in one transaction: some 20 ms, for which the other writers wait."""
+
+MAX_CLASSES = 100
+_PRUNE_S = 60.0
+_COLUMNS = ", ".join(Prediction._fields)
+_INSERT = f"INSERT INTO predictions ({_COLUMNS}) VALUES ({', '.join('?' * len(Prediction._fields))})"  # noqa: S608
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStats:
+    """Predictions of this worker: ``written``, ``waiting``, and ``dropped`` because too many waited or one was odd."""
+
+    written: int
+    waiting: int
+    dropped: int
+
+
+class Recorder:
+    """Takes predictions from any thread and has each in the database ``interval`` seconds later.
+
+    Of more than ``capacity`` that wait the oldest are dropped and counted; nothing here ever makes a request wait for
+    the disk.  While the database cannot be written, predictions wait and the next round tries again.  ``clock`` tells
+    the wall clock in seconds.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        path: Path,
+        *,
+        retention: Retention,
+        capacity: int = CAPACITY,
+        interval: float = FLUSH_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._retention = retention
+        self._interval = interval
+        self._clock = clock
+        self._waiting: deque[Prediction] = deque(maxlen=capacity)
+        self._handover = threading.Lock()
+        self._written = self._dropped = 0
+        self._failing = False
+        self._prune_at = time.monotonic()
+        self._database = connect(path)
+        self._mark = Mark(home)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lens-records", daemon=True)
+        self._thread.start()
+
+    def add(self, prediction: Prediction) -> None:
+        """Remember ``prediction``, before its answer is sent: a feedback may follow at once."""
+        with self._handover:
+            if len(self._waiting) == self._waiting.maxlen:
+                self._dropped += 1
+            self._waiting.append(prediction)
+
+    def stats(self) -> RecorderStats:
+        """What became of the predictions so far."""
+        with self._handover:
+            return RecorderStats(self._written, len(self._waiting), self._dropped)
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._stop.set()
+        self._thread.join()
+        self._mark.close()
+        self._database.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            self._round()
+        self._round()
+
+    def _round(self) -> None:
+        began = time.monotonic()
+        try:
+            written = self._flush()
+            self._mark.move(began)
+            self._prune(written)
+        except Exception as error:  # whatever it is, this thread goes on: nobody else writes for this worker
+            if not self._failing:
+                _log.error("predictions cannot be recorded for now: %s: %s", type(error).__name__, error)
+            self._failing = True
+        else:
+            self._failing = False
+
+    def _flush(self) -> int:
+        """Write what waited when it was called, and return how many that were."""
+        with self._handover:
+            left = len(self._waiting)
+        written = 0
+        while left > 0:
+            with self._handover:
+                batch = [self._waiting.popleft() for _ in range(min(left, BATCH, len(self._waiting)))]
+            if not batch:
+                break
+            self._write(batch)
+            left -= len(batch)
+            written += len(batch)
+        return written
+
+    def _write(self, batch: list[Prediction]) -> None:
+        rows = [row for prediction in batch if (row := _row(prediction)) is not None]
+        written = 0
+        try:
+            self._insert(rows)
+            written = len(rows)
+        except sqlite3.OperationalError:  # locked, full or out of reach: it may pass
+            self._put_back(batch)
+            batch = []
+            raise
+        finally:
+            with self._handover:
+                self._written += written
+                self._dropped += len(batch) - written
+
+    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            self._database.executemany(_INSERT, rows)
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    def _put_back(self, batch: list[Prediction]) -> None:
+        """Let ``batch`` wait again, before all others, as far as there is room."""
+        with self._handover:
+            room = (self._waiting.maxlen or 0) - len(self._waiting)
+            self._dropped += max(0, len(batch) - room)
+            self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
+
+    def _prune(self, written: int) -> None:
+        """Make room for what came: a little more than that, so that a bound that was lowered is reached too."""
+        if written or time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + _PRUNE_S
+            prune(self._database, self._retention, self._clock(), at_most=2 * written + CHUNK)
+
+
+def _row(prediction: Prediction) -> tuple[Any, ...] | None:
+    """The prediction as SQLite takes it; None where it holds what no database could."""
+    confidence, probabilities = prediction.confidence, prediction.probabilities
+    try:
+        row = prediction._replace(
+            latency_ms=float(prediction.latency_ms),
+            label=None if prediction.label is None else str(prediction.label),
+            confidence=None if confidence is None else float(confidence),
+            probabilities=_packed(probabilities),
+        )
+        "".join(value for value in row if isinstance(value, str)).encode()
+    except (TypeError, ValueError):
+        _log.error("a prediction cannot be recorded", exc_info=True)
+        return None
+    return row
+
+
+def _packed(probabilities: Any) -> bytes | None:
+    """float32 each, in the machine's order: 400 bytes for a hundred classes; more are not kept."""
+    if probabilities is None or len(probabilities) > MAX_CLASSES:
+        return None
+    return array("f", probabilities).tobytes()
