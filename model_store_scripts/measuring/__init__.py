@@ -1,0 +1,1 @@
+"""How fast a version is: by itself, and behind a server."""

@@ -1,0 +1,1 @@
+"""Models from the web: where they lie, and how they are fetched."""

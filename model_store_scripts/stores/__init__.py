@@ -1,0 +1,1 @@
+"""The store as commands see it: one port, and what stands behind it."""
