@@ -10,69 +10,85 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.peers.classifier import MODELS
-from benchmarks.report import Point, circumstances, markdown, write_results
-from benchmarks.servers import ROOT, VARIANTS, Server, Variant, running
-from benchmarks.workload import Work, works, write_models
-from benchmarks.wrk import Load, load, require_wrk
+from benchmarks.bench import Bench
+from benchmarks.catalogue import bentoml, lens, uvicorn
+from benchmarks.pictures import jpeg
+from benchmarks.plan import Plan
+from benchmarks.results import FULL, QUICK, Point, Record, write
+from benchmarks.servers import ROOT, Configuration, Server, Variant, running
+from benchmarks.tables import provenance, rates_table, unique
+from benchmarks.workload import Work, features, multipart
+from benchmarks.wrk import load, require_wrk
 
 LIMIT = "in-process limit, no HTTP"
+CONNECTIONS, WORKERS, MODEL = (1, 2, 16, 64), 2, "squeezenet"
+PLANS = {FULL: Plan(seconds=4), QUICK: Plan(scope=QUICK, rounds=1)}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured."""
+def variants() -> list[Variant]:
+    """The five ways to serve both works, all from the project's own environment."""
+    inline, pooled = Configuration(WORKERS, mode="in_line"), Configuration(WORKERS, mode="pooled")
+    return [
+        replace(lens(), settings={"LENS_CACHE_MB": "0", "LENS_WORKERS": str(WORKERS)}),
+        _peer("FastAPI + ONNX Runtime, in line", partial(uvicorn, "fastapi_ort", inline), inline),
+        _peer("FastAPI + ONNX Runtime, thread pool", partial(uvicorn, "fastapi_ort", pooled), pooled),
+        _peer("BentoML, stock stack", partial(bentoml, "bento:Stock", inline), inline),
+        _peer("BentoML, lean stack", partial(bentoml, "bento:Lean", inline), inline),
+    ]
 
-    connections: tuple[int, ...] = (1, 2, 16, 64)
-    rounds: int = 3
-    seconds: int = 4
-    warm_up_seconds: int = 1
-    workers: int = 2
 
-
-QUICK = Plan(rounds=1, seconds=2)
+def works() -> tuple[tuple[str, Work], ...]:
+    """Each work, and what the limit calls it."""
+    return ("features", features()), ("steps", multipart("640x480 JPEG", [jpeg()]))
 
 
 def main() -> None:
     """Measure, keep the raw figures in benchmarks/results, print the table."""
     arguments = _arguments()
     require_wrk()
-    plan = QUICK if os.environ.get("QUICK", "0") not in ("", "0") else Plan()
-    facts = {**circumstances(ROOT), "settings": asdict(plan)}
     with tempfile.TemporaryDirectory(prefix="lens-bench-") as folder:
-        points = _measure(arguments.variants, plan, Path(folder))
-    path = write_results(arguments.results, facts, points)
-    table = markdown(facts, points)
-    print(table)
-    print(f"Raw figures: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name}")
+        bench = Bench(PLANS[_scope()], Path(folder), arguments.results)
+        bench.require_model(MODEL)
+        record = bench.record("edge", arguments.variants)
+        record.points += _measure(bench, arguments.variants)
+    record.source = write(record, arguments.results).name
+    tables = [rates_table(name, _of(record, name)) for name in unique(point.work for point in record.points)]
+    text = "\n\n".join([*tables, provenance(record)]) + "\n"
+    print(text)
     if arguments.out:
-        arguments.out.write_text(table)
+        arguments.out.write_text(text)
 
 
-def _measure(variants: list[Variant], plan: Plan, folder: Path) -> list[Point]:
-    models = folder / "models"
-    models.mkdir()
-    write_models(models)
+def _scope() -> str:
+    return QUICK if os.environ.get("QUICK", "0") not in ("", "0") else FULL
+
+
+def _of(record: Record, work: str) -> list[Point]:
+    return [point for point in record.points if point.work == work]
+
+
+def _peer(name: str, command: partial[list[str]], configuration: Configuration) -> Variant:
+    return Variant(name, lambda port: [sys.executable, *command(port)], configuration, multipart)
+
+
+def _measure(bench: Bench, chosen: list[Variant]) -> list[Point]:
     with ExitStack() as stack:
-        servers = [
-            stack.enter_context(running(variant, models, folder / f"state-{number}", plan.workers))
-            for number, variant in enumerate(variants)
-        ]
-        for work in works():
+        servers = [stack.enter_context(running(variant, bench.models, bench.new_state(), MODEL)) for variant in chosen]
+        for _, work in works():
             _require_same_answer(servers, work)
-        steps = list(_steps(servers, plan))
-        return [_measured(step, plan, models) for step in track(steps, "measuring", console=Console(stderr=True))]
+        steps = list(_steps(servers, bench.plan))
+        return [_measured(step, bench) for step in track(steps, "measuring", console=Console(stderr=True))]
 
 
 @dataclass(frozen=True)
@@ -81,37 +97,30 @@ class _Step:
     work: Work
     connections: int
     server: Server | None  # None: the limit
+    kind: str
 
 
 def _steps(servers: list[Server], plan: Plan) -> Iterator[_Step]:
     for number in range(plan.rounds):
         turned = servers[number % len(servers) :] + servers[: number % len(servers)]
-        for work in works():
-            yield _Step(number, work, 0, None)
-            for connections in plan.connections:
+        for kind, work in works():
+            yield _Step(number, work, 0, None, kind)
+            for connections in CONNECTIONS:
                 for server in turned:
-                    yield _Step(number, work, connections, server)
+                    yield _Step(number, work, connections, server, kind)
 
 
-def _measured(step: _Step, plan: Plan, models: Path) -> Point:
+def _measured(step: _Step, bench: Bench) -> Point:
     if step.server is None:
-        return Point(LIMIT, step.work.name, 0, step.round, _limit(step.work, plan, models))
-    load(step.server.url, step.work, step.connections, plan.warm_up_seconds)
+        picture = bench.folder / "edge.jpg"
+        picture.write_bytes(jpeg())
+        seen, _ = bench.in_process(step.kind, MODEL, picture, bench.plan.seconds)
+        return Point(LIMIT, step.work.name, 0, step.round, seen)
+    load(step.server.url, step.work, step.connections, bench.plan.warm_up_seconds)
     step.server.settle()
-    seen = load(step.server.url, step.work, step.connections, plan.seconds)
+    seen = load(step.server.url, step.work, step.connections, bench.plan.seconds)
     step.server.settle()
     return Point(step.server.name, step.work.name, step.connections, step.round, seen)
-
-
-def _limit(work: Work, plan: Plan, models: Path) -> Load:
-    command = [sys.executable, "-m", "benchmarks.peers.in_process", work.path.strip("/"), str(plan.seconds)]
-    environment = {**os.environ, MODELS: str(models)}
-    processes = [
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(plan.workers)
-    ]
-    rates = [float(process.communicate()[0]) for process in processes]
-    return Load(requests=round(sum(rates) * plan.seconds), seconds=plan.seconds, failed=0)
 
 
 def _require_same_answer(servers: list[Server], work: Work) -> None:
@@ -122,7 +131,7 @@ def _require_same_answer(servers: list[Server], work: Work) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    names = {variant.name: variant for variant in VARIANTS}
+    names = {variant.name: variant for variant in variants()}
     parser.add_argument("--out", type=Path, help="write the Markdown table there as well")
     parser.add_argument(
         "--results", type=Path, default=ROOT / "benchmarks" / "results", help="folder of the raw figures"

@@ -1,12 +1,14 @@
 -- Posts one body again and again and prints the outcome as one line of JSON.
--- Arguments: the file of the body, its content type.
+-- Arguments: the file of the body, then names and values of headers in turn.
 
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
   wrk.method = "POST"
   wrk.body = file:read("*a")
-  wrk.headers["Content-Type"] = arguments[2]
   file:close()
+  for at = 2, #arguments, 2 do
+    wrk.headers[arguments[at]] = arguments[at + 1]
+  end
 end
 
 function done(summary, latency, requests)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from benchmarks.workload import Work
@@ -45,7 +46,7 @@ def load(url: str, work: Work, connections: int, seconds: int) -> Load:
         body.flush()
         options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT)]
         finished = subprocess.run(
-            ["wrk", *options, url + work.path, "--", body.name, work.content_type],
+            ["wrk", *options, url + work.path, "--", body.name, *chain.from_iterable(work.headers.items())],
             check=True,
             capture_output=True,
             text=True,

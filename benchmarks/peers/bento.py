@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import bentoml
@@ -12,9 +11,8 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from benchmarks.peers import options
 from benchmarks.peers.classifier import Iris, PictureClassifier
-
-WORKERS = int(os.environ.get("BENCH_WORKERS", "2"))
 
 
 class Models:
@@ -56,5 +54,5 @@ class LeanService(Service[Any]):
         return application
 
 
-Stock = bentoml.service(name="Stock", workers=WORKERS)(Models)
-Lean = bentoml.service(name="Lean", workers=WORKERS, service_class=LeanService)(Models)
+Stock = bentoml.service(name="Stock", workers=options.workers())(Models)
+Lean = bentoml.service(name="Lean", workers=options.workers(), service_class=LeanService)(Models)

@@ -1,29 +1,26 @@
-"""The models as the peers run them: plain Pillow, NumPy and ONNX Runtime with one thread a session."""
+"""The models as the peers run them: plain Pillow, NumPy and ONNX Runtime."""
 
 from __future__ import annotations
 
-import io
-import json
-import os
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-MODELS = "BENCH_MODELS"
-"""The variable that names the folder of the models."""
+from benchmarks.peers import options
+from benchmarks.peers.preprocessing import decode, load_labels, load_recipe
 
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_STD = np.array([0.229, 0.224, 0.225], np.float32)
+Ranked = list[dict[str, Any]]
 
 
-def session(name: str) -> ort.InferenceSession:
-    """A session of one of the models, with one thread."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return ort.InferenceSession(_path(f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
+def session(name: str, threads: int = 1) -> ort.InferenceSession:
+    """A session of one of the models."""
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    return ort.InferenceSession(options.models() / f"{name}.onnx", settings, providers=["CPUExecutionProvider"])
 
 
 class Iris:
@@ -39,33 +36,34 @@ class Iris:
 
 
 class PictureClassifier:
-    """A picture to its best labels: shorter side to 256, centre crop 224, ImageNet statistics, softmax."""
+    """A picture to its best labels: the shared preprocessing, then ONNX Runtime on ``threads`` threads."""
 
-    def __init__(self) -> None:
-        self._session = session("squeezenet")
-        self._labels: list[str] = json.loads(_path("labels.json").read_text())
+    def __init__(self, threads: int | None = None) -> None:
+        self._session = session(options.model(), threads or options.threads())
+        self._recipe = load_recipe()
+        self._labels = load_labels()
 
-    def classify(self, data: bytes, top_k: int = 3) -> list[dict[str, str | float]]:
-        """The ``top_k`` best labels of a JPEG, best first."""
-        return self.classify_image(Image.open(io.BytesIO(data)), top_k)
+    def classify(self, data: bytes) -> Ranked:
+        """The best labels of a JPEG, best first."""
+        return self.classify_image(decode(data))
 
-    def classify_image(self, image: Image.Image, top_k: int = 3) -> list[dict[str, str | float]]:
-        """The ``top_k`` best labels of a picture, best first."""
-        (logits,) = self._session.run(["logits"], {"image": _tensor(image)})[0]
-        powers = np.exp(logits - logits.max())
-        probabilities = powers / powers.sum()
-        best = np.argsort(probabilities)[: -top_k - 1 : -1]
-        return [{"label": self._labels[i], "probability": float(probabilities[i])} for i in best]
+    def classify_image(self, image: Image.Image) -> Ranked:
+        """The best labels of a picture, best first."""
+        return self.rank(self.scores(self._recipe.tensor(image)))[0]
 
+    def tensor(self, data: bytes) -> np.ndarray:
+        """What the model takes for a JPEG: float32 [1, 3, 224, 224]."""
+        return self._recipe.tensor(decode(data))
 
-def _tensor(image: Image.Image) -> np.ndarray:
-    image = image.convert("RGB")
-    factor = 256 / min(image.size)
-    image = image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.BILINEAR)
-    left, top = (image.width - 224) // 2, (image.height - 224) // 2
-    pixels = np.asarray(image.crop((left, top, left + 224, top + 224)), np.float32) / 255
-    return np.ascontiguousarray(((pixels - _MEAN) / _STD).transpose(2, 0, 1)[None])
+    def classify_tensors(self, tensors: Sequence[np.ndarray]) -> list[Ranked]:
+        """The best labels of each tensor; they are run as one batch."""
+        return self.rank(self.scores(np.concatenate(tensors)))
 
+    def scores(self, batch: np.ndarray) -> np.ndarray:
+        """The model's output for float32 [N, 3, 224, 224]."""
+        scores: np.ndarray = self._session.run([self._recipe.output], {self._recipe.input: batch})[0]
+        return scores
 
-def _path(name: str) -> Path:
-    return Path(os.environ[MODELS]) / name
+    def rank(self, scores: np.ndarray) -> list[Ranked]:
+        """The best labels of each row."""
+        return [self._recipe.best(row, self._labels) for row in scores]

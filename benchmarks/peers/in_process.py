@@ -1,16 +1,27 @@
-"""The limit: the peers' work in a plain loop, without HTTP; one process of it a core.
+"""The limit: the same work in a plain loop, without HTTP; one process of it a core.
 
-python -m benchmarks.peers.in_process predict|infer <seconds>      prints calls a second
+``python -m benchmarks.peers.in_process KIND PICTURE SECONDS`` prints calls a second and the answer as JSON; KIND is
+    features   the iris model, the picture is not looked at
+    steps      the peers' own code: resize, crop, scale in NumPy, then the float graph
+    box        one resize of only the pixels that are needed, scale in NumPy, then the float graph
+    pixels     the same resize, then the graph that takes the pixels and answers the best classes
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from benchmarks.peers.classifier import Iris, PictureClassifier
-from benchmarks.workload import jpeg
+import numpy as np
+from PIL import Image
+
+from benchmarks.peers import options
+from benchmarks.peers.classifier import Iris, PictureClassifier, session
+from benchmarks.peers.preprocessing import CROP, RESIZE, decode, load_labels, load_recipe
 
 WARM_UP = 0.5
 """Seconds of calls before the counted ones."""
@@ -28,15 +39,59 @@ def calls_per_second(call: Callable[[], object], seconds: float) -> float:
     return calls / passed
 
 
-def main() -> None:
-    """Measure the work that the first argument names."""
-    if sys.argv[1] == "predict":
+def needed_pixels(data: bytes) -> np.ndarray:
+    """uint8 [224, 224, 3] of a JPEG: resize and crop in one call, no pixel computed that is cut off after."""
+    image = decode(data).convert("RGB")
+    factor = RESIZE / min(image.size)
+    width, height = round(image.width * factor), round(image.height * factor)
+    left, top = (width - CROP) // 2, (height - CROP) // 2
+    x, y = image.width / width, image.height / height
+    box = (left * x, top * y, (left + CROP) * x, (top + CROP) * y)
+    return np.asarray(image.resize((CROP, CROP), Image.Resampling.BILINEAR, box=box))
+
+
+class BoxClassifier:
+    """The float graph behind one resize."""
+
+    def __init__(self) -> None:
+        self._classifier, self._recipe = PictureClassifier(threads=1), load_recipe()
+        deviation = np.array(self._recipe.std, np.float32)
+        self._factor = 1 / 255 / deviation
+        self._offset = -np.array(self._recipe.mean, np.float32) / deviation
+
+    def classify(self, data: bytes) -> Any:
+        """The best labels of a JPEG."""
+        scaled = needed_pixels(data).transpose(2, 0, 1) * self._factor[:, None, None] + self._offset[:, None, None]
+        return self._classifier.classify_tensors([np.ascontiguousarray(scaled[None], np.float32)])[0]
+
+
+class PixelsClassifier:
+    """The graph that takes pixels, behind one resize."""
+
+    def __init__(self) -> None:
+        self._session, self._labels = session(f"{options.model()}.pixels"), load_labels()
+
+    def classify(self, data: bytes) -> Any:
+        """The best labels of a JPEG."""
+        (best,), (classes,) = self._session.run(["best", "classes"], {"pixels": needed_pixels(data)[None]})
+        ranked = zip(best.tolist(), classes.tolist(), strict=True)
+        return [{"label": self._labels[number], "probability": share} for share, number in ranked]
+
+
+def _work(kind: str, picture: Path) -> Callable[[], Any]:
+    if kind == "features":
         iris = Iris()
-        rate = calls_per_second(lambda: iris.predict([5.1, 3.5, 1.4, 0.2]), float(sys.argv[2]))
-    else:
-        pictures, picture = PictureClassifier(), jpeg()
-        rate = calls_per_second(lambda: pictures.classify(picture), float(sys.argv[2]))
-    print(rate)
+        return lambda: iris.predict([5.1, 3.5, 1.4, 0.2])
+    kinds = {"steps": lambda: PictureClassifier(threads=1), "box": BoxClassifier, "pixels": PixelsClassifier}
+    classifier, data = kinds[kind](), picture.read_bytes()
+    return lambda: classifier.classify(data)[0]["label"]
+
+
+def main() -> None:
+    """Measure the work that the arguments name."""
+    kind, picture, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+    call = _work(kind, picture)
+    print(json.dumps({"answer": call(), "rate": calls_per_second(call, seconds) if seconds else 0.0}))
 
 
 if __name__ == "__main__":

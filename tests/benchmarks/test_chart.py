@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from benchmarks.chart import bars, curve
+from tests.benchmarks.hand_made import FASTAPI, arrivals, points
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_bars_are_as_long_as_the_rates() -> None:
+    drawn = ElementTree.fromstring(bars("A & B", [*points("Lens", {16: 120}), *points(FASTAPI, {16: 60})], "Lens"))
+    widths = [float(each.attrib["width"]) for each in drawn.iter(f"{SVG}rect") if each.attrib["height"] == "11"]
+    assert widths[0] == 2 * widths[1]
+    texts = [each.text for each in drawn.iter(f"{SVG}text")]
+    assert {"A & B", "Lens", FASTAPI, "120", "60", "16 connections"} <= set(texts)
+
+
+def test_a_limit_is_as_long_at_every_count_of_connections() -> None:
+    drawn = ElementTree.fromstring(bars("", [*points("limit", {0: 140}), *points("Lens", {1: 70, 16: 140})], "Lens"))
+    widths = [float(each.attrib["width"]) for each in drawn.iter(f"{SVG}rect") if each.attrib["height"] == "11"]
+    assert widths == [widths[0], widths[0], widths[0] / 2, widths[0]]
+
+
+def test_a_curve_has_a_place_for_every_load() -> None:
+    drawn = ElementTree.fromstring(curve("load", [arrivals("Lens", 9.0, offered=rate) for rate in (50, 100, 200)]))
+    lines = [each.attrib["points"].split() for each in drawn.iter(f"{SVG}polyline")]
+    assert [len(line) for line in lines] == [3, 3, 3]

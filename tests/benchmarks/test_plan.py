@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from benchmarks import environments
+from benchmarks.catalogue import PEERS
+from benchmarks.plan import HEADLINE, PICTURE_WORKS, PLANS
+from benchmarks.sections import SECTIONS
+
+
+def test_every_plan_measures_sections_and_peers_that_exist() -> None:
+    keys = {peer.key for peer in PEERS}
+    for plan in PLANS.values():
+        assert set(plan.sections) <= SECTIONS.keys()
+        assert set(plan.peers) <= keys
+
+
+def test_the_full_plan_has_every_section_and_tunes_first() -> None:
+    assert set(PLANS["full"].sections) == SECTIONS.keys()
+    assert PLANS["full"].sections[0] == "tune"
+
+
+def test_the_quick_plan_has_the_headline_connections_of_a_small_and_a_large_model() -> None:
+    quick = PLANS["quick"]
+    for section in ("squeezenet", "resnet50"):
+        assert section in quick.sections
+        assert quick.connections_of(PICTURE_WORKS[section]) == HEADLINE
+
+
+def test_every_peer_has_pinned_requirements_and_two_configurations_or_more() -> None:
+    for peer in PEERS:
+        assert all("==" in line for line in environments.pins(peer.environment))
+        assert len(peer.configurations) >= 2
+
+
+def test_a_peer_that_is_not_installed_says_how_to_install_it() -> None:
+    assert "python -m benchmarks.environments" in (environments.why_absent("nothing-of-this-name") or "")
