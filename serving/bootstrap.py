@@ -28,24 +28,31 @@ from serving.api.edge import Edge, Limits
 from serving.api.factory import NativeHandlers
 from serving.api.guard import Guard
 from serving.api.health import HealthAPI
+from serving.api.lifecycle import LifecycleAPI
 from serving.api.models import ModelsAPI
 from serving.api.oip_rest import OpenInferenceAPI
 from serving.api.pages import Pages, swagger_folder
 from serving.api.predictions import PredictionAPI
 from serving.api.routes import RouteTable
 from serving.api.table import Handlers, route_table
+from serving.arms import Arms
 from serving.errors import ServiceError
 from serving.inputs.url_fetch import UrlFetcher
+from serving.ledger import Ledger
 from serving.models import ServingModels
 from serving.observability.logging import AccessLog, configure_logging
 from serving.observability.metrics import Metrics
 from serving.oip.inference import Inference
 from serving.oip.repository import ModelRepository
+from serving.optimization.budget import Budget
 from serving.optimization.judging import Bounds
-from serving.optimization.optimizer import Budget, Optimizer
+from serving.optimization.optimizer import Optimizer
 from serving.prediction_cache import PredictionCache
 from serving.predictor import Defaults, Predictor
 from serving.publisher import Publisher
+from serving.records.database import RecordsError
+from serving.records.records import Records
+from serving.records.retention import Retention
 from serving.registry.activation import Activation
 from serving.registry.database import DatabaseError
 from serving.registry.follower import Follower
@@ -57,6 +64,7 @@ from serving.security.api_keys import KeyRing
 from serving.security.rate_limit import RateLimiter
 from serving.seeding import Seed, SeedError, check_seed, seed
 from serving.settings import Settings, cores, load_settings
+from serving.shadows import Shadows
 
 if TYPE_CHECKING:
     from serving.api.grpc_edge import GrpcEdge
@@ -99,9 +107,12 @@ class Parts:
     decoders: ThreadPoolExecutor
     predictions: PredictionAPI
     models: ModelsAPI
+    lifecycle: LifecycleAPI
     health: HealthAPI
     inference: Inference
     repository: ModelRepository
+    records: Records
+    shadows: Shadows
 
 
 class Application:
@@ -135,7 +146,12 @@ class Application:
         def table() -> RouteTable:
             parts = self._started()
             handlers = Handlers(
-                native, parts.models, parts.health, Pages(swagger_folder()), _open_inference(settings, parts)
+                native=native,
+                models=parts.models,
+                lifecycle=parts.lifecycle,
+                health=parts.health,
+                pages=Pages(swagger_folder()),
+                open_inference=_open_inference(settings, parts),
             )
             return route_table(handlers, VERSION)
 
@@ -160,7 +176,7 @@ class Application:
         runner = RemoteRunner(transport, loop) if transport else _onnx_runner(settings, self._metrics)
         try:
             self._parts = await asyncio.to_thread(_assemble, settings, self._metrics, runner)
-        except (SeedError, DatabaseError) as error:
+        except (SeedError, DatabaseError, RecordsError) as error:
             _end_server(str(error))
             raise
         accept = install_fair_accept(loop, settings.home / "run")
@@ -183,6 +199,7 @@ class Application:
             await self._grpc.stop()
         if self._gauges is not None:
             self._gauges.cancel()
+        parts.shadows.close()
         await parts.fetcher.close()
         await asyncio.to_thread(_close, parts)
 
@@ -322,7 +339,10 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
         max_pixels=int(settings.max_megapixels * 1_000_000),
         max_waiting=settings.max_queue,
     )
-    predictor = Predictor(ServingModels(registry, follower, runner), cache, decoders, metrics, defaults)
+    records = Records.open(settings.home, Retention(settings.record_days, settings.record_rows))
+    shadows = Shadows(settings.shadow_copies, lambda: runner.queue_depth() > 0)
+    arms = Arms(registry, Ledger(records.recorder if settings.record_rows else None, metrics), shadows)
+    predictor = Predictor(ServingModels(follower, runner), arms, cache, decoders, metrics, defaults)
     activation = Activation(registry)
     publisher = Publisher(_sandbox(settings), registry, activation, build_optimizer(settings, registry))
     return Parts(
@@ -334,10 +354,13 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
         fetcher=fetcher,
         decoders=decoders,
         predictions=PredictionAPI(predictor, fetcher, cache),
-        models=ModelsAPI(publisher, registry, activation),
+        models=ModelsAPI(publisher, registry),
+        lifecycle=LifecycleAPI(activation, registry),
         health=HealthAPI(registry, lambda: _prove(registry, follower, runner), metrics.render, runtime_facts),
         inference=Inference(predictor),
         repository=ModelRepository(registry, follower, max_batch=settings.max_batch),
+        records=records,
+        shadows=shadows,
     )
 
 
@@ -379,6 +402,7 @@ def _close(parts: Parts) -> None:
     parts.runner.close()
     parts.decoders.shutdown(cancel_futures=True)
     parts.cache.close()
+    parts.records.close()
     parts.registry.close()
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.spec import Mode
 from serving.optimization.report import CandidateReport, OptimizationReport
+from serving.registry.history import Kind
 
 ModelReference = Annotated[
     str | None,
@@ -25,6 +26,12 @@ Threshold = Annotated[
 ]
 
 
+StickyKey = Annotated[
+    str | int | None,
+    Field(description="Where a plan splits the traffic, requests with the same key get the same version."),
+]
+
+
 class Options(BaseModel):
     """What may accompany any prediction."""
 
@@ -33,6 +40,7 @@ class Options(BaseModel):
     model_id: ModelReference = None
     top_k: TopK = None
     threshold: Threshold = None
+    sticky_key: StickyKey = None
 
 
 class PredictRequest(Options):
@@ -66,6 +74,7 @@ class Answer(BaseModel):
     request_id: str
     model_id: str
     model_version: str
+    arm: str | None = Field(None, description="The version as the traffic plan names it, where one chose it.")
     mode: Mode = Field(description='How the model is run: "fp32" as it was uploaded, or a mode judged against that.')
     latency_ms: float = Field(description="Time in the service, milliseconds.")
     inference_time_ms: float = Field(description="Time inside the model, milliseconds; 0 from the cache.")
@@ -133,6 +142,8 @@ class ModelEntry(BaseModel):
     kind: Literal["image", "features"] = Field(description="What it takes.")
     live: bool
     default: bool
+    aliases: list[str] = Field(description="Its other names: `id@alias`.")
+    state: Literal["live", "ready", "damaged"] = Field(description="Damaged: its file is missing or not whole.")
     size_bytes: int
     sha256: str
     created_at: str
@@ -140,14 +151,38 @@ class ModelEntry(BaseModel):
     mode: Mode = Field(description="How it is run.")
     optimized_from: str | None = Field(None, description="The exact version that it is a faster mode of.")
     speedup: float | None = Field(None, description="How many times as fast as that it ran when it was judged.")
+    metrics: dict[str, Any] = Field(description="What was measured of it.")
 
 
 class ModelList(BaseModel):
-    """Every version of every model."""
+    """The versions, by id, then oldest first."""
 
     models: list[ModelEntry]
     default: str | None = Field(description="The id that answers where a request names none.")
     generation: int = Field(description="Grows with every change of what is live.")
+    next: str | None = Field(description="The `cursor` of the next page; null on the last.")
+
+
+class ModelChange(BaseModel):
+    """One thing that happened to a version, and who did it."""
+
+    number: int
+    generation: int
+    at: str
+    actor: str
+    kind: Kind
+    id: str
+    version: str | None
+    alias: str | None
+    previous_id: str | None
+    previous_version: str | None
+
+
+class ModelHistory(BaseModel):
+    """What happened, newest first; it outlives the versions that it names."""
+
+    changes: list[ModelChange]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last.")
 
 
 class Signature(BaseModel):
@@ -167,10 +202,10 @@ class ModelInfo(ModelEntry, Signature):
     batchable: bool
     threshold: float
     actor: str
-    metrics: dict[str, Any]
     providers: list[str] = Field(description="The execution providers that it needs; empty: those of the settings.")
     optimization: CandidateReport | None = Field(None, description="How its mode was judged.")
     files: dict[str, str] = Field(description="SHA-256 of each stored file.")
+    history: list[ModelChange] = Field(description="What happened to it, newest first.")
 
 
 class ModelName(BaseModel):
@@ -206,6 +241,42 @@ class ActivateRequest(BaseModel):
     id: str
     version: str
     default: bool = False
+
+
+class RollbackRequest(BaseModel):
+    """Whose last change of what is live is taken back; without an id that of what answers by default."""
+
+    id: str | None = None
+
+
+class AliasRequest(BaseModel):
+    """Which version an alias means; null takes the alias away."""
+
+    id: str
+    alias: str
+    version: str | None
+
+
+class AliasAnswer(BaseModel):
+    """What the alias means now."""
+
+    id: str
+    alias: str
+    version: str | None
+    live_on: str = Field(examples=["2/2"])
+    generation: int
+    request_id: str
+
+
+class DeleteAnswer(BaseModel):
+    """The version that is gone."""
+
+    id: str
+    version: str
+    deleted: bool
+    live_on: str = Field(description="Workers that know, of all.", examples=["2/2"])
+    generation: int
+    request_id: str
 
 
 class ActivateAnswer(BaseModel):

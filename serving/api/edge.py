@@ -23,6 +23,9 @@ from serving.api.routes import Kind, Route, RouteTable
 from serving.errors import ServiceError, public_error
 from serving.observability.request_context import RequestContext, begin, request_id_from
 
+STICKY_KEY = b"x-sticky-key"
+"""The header by which callers stick to one arm of a traffic plan."""
+
 log: Any = structlog.get_logger("lens.edge")
 
 
@@ -103,6 +106,8 @@ class Edge:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         context = begin(request_id_from(headers.get(b"x-request-id", b"").decode("latin-1") or None))
+        if (sticky := headers.get(STICKY_KEY)) is not None:
+            context.sticky_key = sticky.decode("latin-1") or None
         route, methods = self._find(scope)
         context.route = route.path if route else methods[0].path if methods else "unmatched"
         task = asyncio.current_task()
@@ -293,5 +298,5 @@ def access_line(method: str, context: RequestContext, status: int, seconds: floa
     return line
 
 
-_QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+_QUIET = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 """Probes are counted, and logged only when they fail."""

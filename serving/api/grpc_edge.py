@@ -41,6 +41,8 @@ CODES = {
 """HTTP status of an error -> gRPC's; INTERNAL for anything else."""
 
 _ABANDONED = 499
+_FAREWELL_S = 0.5  # clients without a call hear that the server goes; at once would be an error to them
+_QUIET = frozenset(f"/{SERVICE}/{probe}" for probe in ("ServerLive", "ServerReady"))
 
 
 class GrpcEdge:
@@ -81,8 +83,8 @@ class GrpcEdge:
         await self._server.start()
 
     async def stop(self) -> None:
-        """Close every connection; to be called when the drain is over."""
-        await self._server.stop(None)
+        """Close every connection; to be called when the drain is over.  Streams that stay open are cut off."""
+        await self._server.stop(_FAREWELL_S)
 
     def _handler(self, method: Method) -> Any:
         make = grpc.stream_stream_rpc_method_handler if method.streamed else grpc.unary_unary_rpc_method_handler
@@ -162,7 +164,8 @@ class GrpcEdge:
 
     def _finished(self, context: RequestContext, status: int, seconds: float) -> None:
         self._metrics.request_finished("POST", context.route, status, seconds)
-        self._access_log.write(access_line("POST", context, status, seconds))
+        if status >= 400 or context.route not in _QUIET:
+            self._access_log.write(access_line("POST", context, status, seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The model endpoints: upload, list, describe, activate."""
+"""The model endpoints: upload, list, describe, and what happened to them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from preprocessing.elements import NUMPY_TYPES
 from preprocessing.labels import parse_labels
-from preprocessing.spec import ModelSpec, TensorInfo
-from serving import schemas
-from serving.api.predictions import validation_detail
+from serving.api import cursor, description
 from serving.api.responses import JSON
 from serving.errors import ServiceError, invalid_field, missing_field
 from serving.inputs.body import Body, read_body
 from serving.observability.request_context import current
-from serving.publisher import Activator, Published, Publisher, Upload
+from serving.publisher import Published, Publisher, Upload
 from serving.registry.full_disk import reporting_full_disk
-from serving.registry.records import ModelKey, ModelVersion, Routing, name_from_filename, valid_name
+from serving.registry.history import Change
+from serving.registry.records import ModelKey, ModelVersion, Place, Routing, name_from_filename
 
-DTYPES = {**NUMPY_TYPES, 0: "undefined", 8: "string", 16: "bfloat16"}
-"""ONNX TensorProto numbers and the names people know them by."""
+PAGE = 1000
+"""The most entries that one answer lists."""
 
 
 class Catalogue(Protocol):
@@ -37,6 +34,12 @@ class Catalogue(Protocol):
 
     def versions(self, model_id: str | None = None) -> list[ModelVersion]:
         """Every version, or those of one id."""
+
+    def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[ModelVersion]:
+        """The next ``limit`` of them behind ``after``."""
+
+    def history(self, model_id: str | None, *, limit: int, before: int | None = None) -> list[tuple[int, Change]]:
+        """What happened, newest first, before change number ``before``."""
 
     def routing(self) -> Routing:
         """What is live."""
@@ -51,10 +54,9 @@ class Catalogue(Protocol):
 class ModelsAPI:
     """Uploads and the catalogue, as HTTP."""
 
-    def __init__(self, publisher: Publisher, catalogue: Catalogue, activator: Activator) -> None:
+    def __init__(self, publisher: Publisher, catalogue: Catalogue) -> None:
         self._publisher = publisher
         self._catalogue = catalogue
-        self._activator = activator
 
     async def upload(self, body: Body) -> Response:
         """``/upload``: what it brings is live and the default before 201 is sent."""
@@ -75,6 +77,7 @@ class ModelsAPI:
                 activate=True,
                 default=True,
                 actor=current().actor,
+                deadline=current().deadline,
                 **options,
             )
             return _created(await self._publisher.publish(upload))
@@ -99,48 +102,48 @@ class ModelsAPI:
                 activate=True if _flag(body, "activate") else None,
                 default=False,
                 actor=current().actor,
+                deadline=current().deadline,
                 **options,
             )
             return _created(await self._publisher.publish(upload))
 
-    async def list(self, _request: Request) -> Response:
-        """``GET /models``: every version, one entry each."""
+    async def list(self, request: Request) -> Response:
+        """``GET /models[?id=][&limit=][&cursor=]``: the versions, one entry each, a page at a time."""
+        limit, after = _limit(request), request.query_params.get("cursor")
+        place = cursor.place_of(after) if after else None
         routing = self._catalogue.routing()
-        versions = await to_thread(self._catalogue.versions)
+        found = await to_thread(self._catalogue.page, _id(request), after=place, limit=limit + 1)
+        entries = await to_thread(lambda: [description.entry(version, routing) for version in found[:limit]])
         return JSON(
             {
-                "models": [_entry(version, routing) for version in versions],
+                "models": entries,
                 "default": routing.default_id,
                 "generation": routing.generation,
+                "next": cursor.after(found[limit - 1].place) if len(found) > limit else None,
             }
         )
 
     async def info(self, request: Request) -> Response:
         """``GET /models/info?id=[&version=]``: all that is known about one version."""
-        model_id = request.query_params.get("id")
-        if not model_id:
+        model_id = _id(request)
+        if model_id is None:
             raise missing_field("id", place="query")
         routing = self._catalogue.routing()
-        version = self._catalogue.get(self._wanted(model_id.lower(), request.query_params.get("version"), routing))
-        return JSON({**_entry(version, routing), **_description(version)})
+        version = self._catalogue.get(self._wanted(model_id, request.query_params.get("version"), routing))
+        changes = await to_thread(self._catalogue.history, model_id, limit=PAGE)
+        told = [description.change(number, each) for number, each in changes if _concerns(each, version.key)]
+        return JSON({**description.entry(version, routing), **description.description(version), "history": told})
 
-    async def activate(self, request: Request) -> Response:
-        """``POST /models/activate``: live on every worker before the answer."""
-        asked = _validated(await read_body(request))
-        key = ModelKey(valid_name(asked.id, "id"), valid_name(asked.version, "version"))
-        self._catalogue.get(key)
-        context = current()
-        report = await self._activator.activate(key, default=asked.default, actor=context.actor)
-        return JSON(
-            {
-                "id": key.id,
-                "version": key.version,
-                "default": self._catalogue.routing().default_id == key.id,
-                "live_on": report.live_on,
-                "generation": report.generation,
-                "request_id": context.request_id,
-            }
+    async def history(self, request: Request) -> Response:
+        """``GET /models/history[?id=][&limit=][&cursor=]``: who did what when, newest first, deletions included."""
+        limit, before = _limit(request), request.query_params.get("cursor")
+        if before is not None and not before.isdecimal():
+            raise invalid_field("cursor", "must be the `next` of an earlier page", place="query")
+        found = await to_thread(
+            self._catalogue.history, _id(request), limit=limit + 1, before=int(before) if before else None
         )
+        told = [description.change(number, each) for number, each in found[:limit]]
+        return JSON({"changes": told, "next": str(told[-1]["number"]) if len(found) > limit else None})
 
     def _wanted(self, model_id: str, version: str | None, routing: Routing) -> ModelKey:
         """The version asked for, else the live one, else the newest."""
@@ -241,11 +244,20 @@ def _flag(body: Body, name: str) -> bool:
     return value is True or (isinstance(value, str | int) and str(value).lower() in {"1", "true", "yes", "on"})
 
 
-def _validated(body: Body) -> schemas.ActivateRequest:
-    try:
-        return schemas.ActivateRequest.model_validate(body.fields)
-    except ValidationError as error:
-        raise ServiceError("validation_error", validation_detail(error)) from None
+def _id(request: Request) -> str | None:
+    given = request.query_params.get("id")
+    return given.strip().lower() if given else None
+
+
+def _limit(request: Request) -> int:
+    given = request.query_params.get("limit", str(PAGE))
+    if not given.isdecimal() or not 1 <= int(given) <= PAGE:
+        raise invalid_field("limit", f"must be a whole number from 1 to {PAGE}", place="query")
+    return int(given)
+
+
+def _concerns(change: Change, key: ModelKey) -> bool:
+    return key.version in (change.version, change.previous_version)
 
 
 def _created(published: Published) -> JSON:
@@ -255,71 +267,16 @@ def _created(published: Published) -> JSON:
     return JSON(
         {
             "model": {"id": key.id, "name": version.name, "version": key.version, "path": version.public_path},
-            "info": signature(version.spec),
+            "info": description.signature(version.spec),
             "live": report is not None,
             "default": published.default,
             "live_on": report.live_on if report else None,
             "kind": "image" if version.spec.image else "features",
-            "preprocessing": _dump(version.spec.image),
+            "preprocessing": description.dump(version.spec.image),
             "labels": len(version.spec.labels) if version.spec.labels else None,
             "mode": optimization.mode if optimization else version.spec.execution.mode,
-            "optimization": _dump(optimization),
+            "optimization": description.dump(optimization),
             "request_id": current().request_id,
         },
         status_code=201,
     )
-
-
-def _entry(version: ModelVersion, routing: Routing) -> dict[str, Any]:
-    key = version.key
-    live = routing.live_key(key.id) == key
-    return {
-        "id": key.id,
-        "name": version.name,
-        "version": key.version,
-        "path": version.public_path,
-        "live": live,
-        "default": live and routing.default_id == key.id,
-        "kind": "image" if version.spec.image else "features",
-        "size_bytes": version.size_bytes,
-        "sha256": version.sha256,
-        "created_at": version.created_at.isoformat().replace("+00:00", "Z"),
-        "source": version.source,
-        "mode": version.spec.execution.mode,
-        "optimized_from": version.optimized_from,
-        "speedup": version.speedup,
-    }
-
-
-def _description(version: ModelVersion) -> dict[str, Any]:
-    spec = version.spec
-    return {
-        **signature(spec),
-        "labels": spec.labels,
-        "preprocessing": _dump(spec.image),
-        "output": _dump(spec.output),
-        "batch": spec.batch,
-        "batchable": spec.batchable,
-        "threshold": spec.threshold,
-        "opset": spec.opset,
-        "ir_version": spec.ir_version,
-        "actor": version.actor,
-        "metrics": version.metrics,
-        "providers": version.spec.execution.providers,
-        "optimization": version.optimization,
-        "files": version.files,
-    }
-
-
-def signature(spec: ModelSpec) -> dict[str, Any]:
-    """The inputs and outputs as callers know them."""
-    return {"inputs": [_tensor(item) for item in spec.inputs], "outputs": [_tensor(item) for item in spec.outputs]}
-
-
-def _tensor(item: TensorInfo) -> dict[str, Any]:
-    name = DTYPES.get(item.dtype, "unknown") if item.kind == "tensor" else item.kind
-    return {"name": item.name, "dtype": item.dtype, "dtype_name": name, "shape": item.shape}
-
-
-def _dump(value: BaseModel | None) -> dict[str, Any] | None:
-    return value.model_dump(mode="json") if value else None

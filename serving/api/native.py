@@ -33,6 +33,7 @@ class PredictInput(IODescriptor):
     model_id: str = _optional("name or name@version.")
     top_k: int = _optional("How many predictions to list.")
     threshold: float = _optional('Confidence below which class_label is "unknown".')
+    sticky_key: str = _optional("Where a plan splits the traffic, the same key gets the same version.")
 
 
 class InferInput(IODescriptor):
@@ -44,6 +45,7 @@ class InferInput(IODescriptor):
     model_id: str = _optional("name or name@version.")
     top_k: int = _optional("How many predictions to list.")
     threshold: float = _optional('Confidence below which class_label is "unknown".')
+    sticky_key: str = _optional("Where a plan splits the traffic, the same key gets the same version.")
 
 
 class UploadInput(IODescriptor):
@@ -55,6 +57,8 @@ class UploadInput(IODescriptor):
     version: str = _optional("The version; else the next.")
     preprocessing: str = _optional("A preset or a JSON object.")
     threshold: float = _optional('Confidence below which class_label is "unknown".')
+    optimize: str = _optional('"auto" tries faster modes of execution.')
+    pictures: Path = _optional("A ZIP file of pictures to judge them on.")
 
 
 class PredictOutput(schemas.Answer, IODescriptor):

@@ -29,6 +29,12 @@ _UPLOAD_OPTIONS: JsonObject = {
     "labels": {**_FILE, "description": "JSON list, index map, or one label a line."},
     "preprocessing": _PREPROCESSING,
     "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+    "optimize": {"type": "string", "enum": ["auto", "off"], "description": "auto tries faster modes of execution."},
+    "pictures": {
+        "type": "array",
+        "items": _FILE,
+        "description": "Pictures to judge them on, or ZIP files of pictures: 120 and more, of 20 classes.",
+    },
 }
 _ANSWERS: dict[tuple[str, str], tuple[int, tuple[type[BaseModel], ...]]] = {
     ("POST", "/predict"): (200, (schemas.ImageAnswer, schemas.FeaturesAnswer)),
@@ -37,14 +43,25 @@ _ANSWERS: dict[tuple[str, str], tuple[int, tuple[type[BaseModel], ...]]] = {
     ("POST", "/models/upload"): (201, (schemas.UploadAnswer,)),
     ("GET", "/models"): (200, (schemas.ModelList,)),
     ("GET", "/models/info"): (200, (schemas.ModelInfo,)),
+    ("GET", "/models/history"): (200, (schemas.ModelHistory,)),
     ("POST", "/models/activate"): (200, (schemas.ActivateAnswer,)),
+    ("POST", "/models/rollback"): (200, (schemas.ActivateAnswer,)),
+    ("PUT", "/models/alias"): (200, (schemas.AliasAnswer,)),
+    ("DELETE", "/models"): (200, (schemas.DeleteAnswer,)),
     ("GET", "/health"): (200, (schemas.Health,)),
 }
-_QUERIES: dict[str, list[JsonObject]] = {
-    "/models/info": [
-        {"name": "id", "in": "query", "required": True, "schema": {"type": "string"}},
-        {"name": "version", "in": "query", "required": False, "schema": {"type": "string"}},
-    ]
+
+
+def _query(name: str, kind: str = "string", *, required: bool = False) -> JsonObject:
+    return {"name": name, "in": "query", "required": required, "schema": {"type": kind}}
+
+
+_PAGE = [_query("id"), _query("limit", "integer"), _query("cursor")]
+_QUERIES: dict[tuple[str, str], list[JsonObject]] = {
+    ("GET", "/models"): _PAGE,
+    ("GET", "/models/history"): _PAGE,
+    ("GET", "/models/info"): [_query("id", required=True), _query("version")],
+    ("DELETE", "/models"): [_query("id", required=True), _query("version", required=True)],
 }
 _SEGMENT = re.compile(r"\{(\w+)\}")
 _ERRORS: dict[str, tuple[int, ...]] = {
@@ -75,7 +92,13 @@ def openapi_document(table: RouteTable, version: str) -> JsonObject:
     }
 
 
-_REQUESTS: set[type[BaseModel]] = {schemas.PredictRequest, schemas.ActivateRequest, schemas.ErrorBody}
+_REQUESTS: set[type[BaseModel]] = {
+    schemas.PredictRequest,
+    schemas.ActivateRequest,
+    schemas.RollbackRequest,
+    schemas.AliasRequest,
+    schemas.ErrorBody,
+}
 
 
 def _operation(route: Route) -> JsonObject:
@@ -86,10 +109,12 @@ def _operation(route: Route) -> JsonObject:
         "tags": [_tag(route)],
         "responses": {str(status): _response(answers), **_error_responses(route)},
     }
-    body = _BODIES.get(route.path) if route.method == "POST" else None
+    body = _BODIES.get(route.path) if route.method in ("POST", "PUT") else None
     if body:
         operation["requestBody"] = {"required": True, "content": body}
-    parameters = _QUERIES.get(route.path, []) + [_path_parameter(name) for name in _SEGMENT.findall(route.path)]
+    parameters = _QUERIES.get((route.method, route.path), []) + [
+        _path_parameter(name) for name in _SEGMENT.findall(route.path)
+    ]
     if parameters:
         operation["parameters"] = parameters
     if route.scope != "public":
@@ -135,6 +160,10 @@ def _reference(model: type[BaseModel]) -> JsonObject:
 
 def _form(properties: JsonObject, *required: str) -> JsonObject:
     return {"schema": {"type": "object", "properties": properties, "required": list(required)}}
+
+
+def _json(model: type[BaseModel], example: JsonObject) -> JsonObject:
+    return {"application/json": {"schema": _reference(model), "example": example}}
 
 
 _PICTURE_BODIES: JsonObject = {
@@ -187,10 +216,7 @@ _BODIES: dict[str, JsonObject] = {
             "version",
         )
     },
-    "/models/activate": {
-        "application/json": {
-            "schema": _reference(schemas.ActivateRequest),
-            "example": {"id": "iris", "version": "v1"},
-        }
-    },
+    "/models/activate": _json(schemas.ActivateRequest, {"id": "iris", "version": "v1"}),
+    "/models/rollback": _json(schemas.RollbackRequest, {"id": "iris"}),
+    "/models/alias": _json(schemas.AliasRequest, {"id": "iris", "alias": "champion", "version": "v1"}),
 }

@@ -119,7 +119,8 @@ def validation_detail(error: ValidationError) -> list[dict[str, Any]]:
 
 
 def _options(request: schemas.PredictRequest) -> Options:
-    return Options(request.model_id, request.top_k, request.threshold)
+    sticky = None if request.sticky_key in (None, "") else str(request.sticky_key)
+    return Options(request.model_id, request.top_k, request.threshold, sticky)
 
 
 def _item(kind: str, message: str) -> dict[str, Any]:

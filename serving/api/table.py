@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from serving.api.factory import NativeHandlers
 from serving.api.health import HealthAPI
+from serving.api.lifecycle import LifecycleAPI
 from serving.api.models import ModelsAPI
 from serving.api.oip_rest import OpenInferenceAPI
 from serving.api.openapi import openapi_document
@@ -24,6 +25,7 @@ class Handlers:
 
     native: NativeHandlers
     models: ModelsAPI
+    lifecycle: LifecycleAPI
     health: HealthAPI
     pages: Pages
     open_inference: OpenInferenceAPI
@@ -32,6 +34,7 @@ class Handlers:
 def route_table(handlers: Handlers, version: str) -> RouteTable:
     """Every route; the OpenAPI document is made from the table itself."""
     native, models, health, pages = handlers.native, handlers.models, handlers.health, handlers.pages
+    lifecycle = handlers.lifecycle
 
     async def openapi(_request: Request) -> Response:
         return JSON(document)
@@ -46,7 +49,13 @@ def route_table(handlers: Handlers, version: str) -> RouteTable:
             Route("POST", "/models/upload", models.register, "manage", "upload", "Register a model beside the others."),
             Route("GET", "/models", models.list, "predict", summary="Every version of every model."),
             Route("GET", "/models/info", models.info, "predict", summary="All that is known about one version."),
-            Route("POST", "/models/activate", models.activate, "manage", "upload", "Make a version live everywhere."),
+            Route(
+                "GET", "/models/history", models.history, "predict", summary="Who did what when, also to what is gone."
+            ),
+            Route("POST", "/models/activate", lifecycle.activate, "manage", "upload", "Make a version live."),
+            Route("POST", "/models/rollback", lifecycle.roll_back, "manage", "upload", "Back to what was live before."),
+            Route("PUT", "/models/alias", lifecycle.set_alias, "manage", "upload", "Give a version a second name."),
+            Route("DELETE", "/models", lifecycle.delete, "manage", "upload", "Delete a version that nothing names."),
             Route("GET", "/health", health.health, summary="Whether the service can predict, at length."),
             Route("GET", "/livez", health.livez, summary="The process answers."),
             Route("GET", "/readyz", health.readyz, summary="A model has just proved itself."),

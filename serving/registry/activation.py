@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from serving.errors import ServiceError
 from serving.registry.proposals import Proposal, ProposalBoard
-from serving.registry.records import LiveReport, ModelKey
+from serving.registry.records import LiveReport, ModelKey, key_of
 from serving.registry.registry import Registry
 from serving.registry.workers import Standing, standings
+from serving.traffic.running import Running
 
 TIMEOUT_S = 60.0
 POLL_S = 0.005
@@ -69,6 +71,22 @@ class Activation:
         """
         return await self._off_loop(lambda: self._delete(key, actor))
 
+    async def split(self, running: Running, *, actor: str, reason: str) -> LiveReport:
+        """Split the requests of an id for every one that begins after this returns; each arm is loaded before.
+
+        Raises:
+            ServiceError: ``model_not_found``, else as ``activate``; nothing has changed then.
+        """
+        return await self._off_loop(lambda: self._split(running, actor, reason))
+
+    async def end_split(self, model_id: str, *, actor: str, reason: str) -> LiveReport:
+        """Let the live version of ``model_id`` answer everything again.
+
+        Raises:
+            ServiceError: ``not_found`` where its requests are not split.
+        """
+        return await self._off_loop(lambda: self._end_split(model_id, actor, reason))
+
     def activate_blocking(self, key: ModelKey, *, default: bool, actor: str) -> LiveReport:
         """Return once every living worker has ``key`` loaded and serves it.
 
@@ -92,16 +110,21 @@ class Activation:
     def _change(self, choose: Callable[[], ModelKey], commit: Callable[[ModelKey], int]) -> tuple[ModelKey, LiveReport]:
         """In turn with others: have what is chosen loaded everywhere, then commit, which gives the generation."""
         deadline = time.monotonic() + self._timeout
+        with self._taking_turns():
+            key = choose()
+            with self._board.proposing(key) as proposal:
+                self._wait_until_warm(proposal, deadline)
+                generation = commit(key)
+        return key, self._arrived(generation, deadline)
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
         try:
             with self._board.turn(self._timeout, self._pause):
-                key = choose()
-                with self._board.proposing(key) as proposal:
-                    self._wait_until_warm(proposal, deadline)
-                    generation = commit(key)
+                yield
         except TimeoutError:
             reason = f"another change of what is live is under way for more than {self._timeout:g} s"
             raise ServiceError("activation_failed", f"Nothing has changed: {reason}.") from None
-        return key, self._arrived(generation, deadline)
 
     def _roll_back(self, model_id: str | None, actor: str) -> tuple[ModelKey, LiveReport]:
         return self._change(
@@ -112,6 +135,22 @@ class Activation:
     def _set_alias(self, model_id: str, alias: str, version: str | None, actor: str) -> LiveReport:
         deadline = time.monotonic() + self._timeout
         return self._arrived(self._registry.set_alias(model_id, alias, version, actor=actor), deadline)
+
+    def _split(self, running: Running, actor: str, reason: str) -> LiveReport:
+        deadline = time.monotonic() + self._timeout
+        wanted = {key_of(name) for name in running.plan.named}
+        for key in sorted(wanted):
+            self._registry.get(key)
+        with self._taking_turns():
+            for key in sorted(wanted - self._registry.routing().answering()):
+                with self._board.proposing(key) as proposal:
+                    self._wait_until_warm(proposal, deadline)
+            generation = self._registry.set_traffic(running, actor=actor, reason=reason)
+        return self._arrived(generation, deadline)
+
+    def _end_split(self, model_id: str, actor: str, reason: str) -> LiveReport:
+        deadline = time.monotonic() + self._timeout
+        return self._arrived(self._registry.end_traffic(model_id, actor=actor, reason=reason), deadline)
 
     def _delete(self, key: ModelKey, actor: str) -> LiveReport:
         deadline = time.monotonic() + self._timeout

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
 from serving.registry.database import Database
-from serving.registry.records import ModelKey, ModelVersion
+from serving.registry.records import ModelKey, ModelVersion, Place
 from serving.registry.routing_table import (
     RoutingTable,
     about,
@@ -48,11 +48,15 @@ class Catalogue:
             row = connection.execute(select(versions).where(*is_version(versions.c, key))).one_or_none()
         return None if row is None else self._version(row)
 
-    def list(self, model_id: str | None = None) -> list[ModelVersion]:
-        """Every version, or those of one id; by id, then oldest first."""
-        query = select(versions).order_by(versions.c.id, versions.c.created_at)
+    def list(
+        self, model_id: str | None = None, *, after: Place | None = None, limit: int | None = None
+    ) -> list[ModelVersion]:
+        """The first ``limit`` versions behind ``after``, of one id or of all; by id, then oldest first."""
+        query = select(versions).order_by(versions.c.id, versions.c.created_at, versions.c.version).limit(limit)
         if model_id is not None:
             query = query.where(versions.c.id == model_id)
+        if after is not None:
+            query = query.where(_is_behind(after))
         with self._database.read() as connection:
             return [self._version(row) for row in connection.execute(query)]
 
@@ -124,6 +128,13 @@ class Catalogue:
             files=row.files,
             metrics=row.metrics,
         )
+
+
+def _is_behind(place: Place) -> ColumnElement[bool]:
+    same_id = versions.c.id == place.id
+    younger = and_(same_id, versions.c.created_at > place.created_at)
+    twin = and_(same_id, versions.c.created_at == place.created_at, versions.c.version > place.version)
+    return or_(versions.c.id > place.id, younger, twin)
 
 
 def version_exists(key: ModelKey) -> ServiceError:

@@ -37,7 +37,7 @@ class Follower:
 
     @property
     def failures(self) -> dict[ModelKey, str]:
-        """Live versions that this worker could not load, with the reason."""
+        """Versions that are live or in a traffic plan and that this worker could not load, with the reason."""
         return dict(self._failures)
 
     def start(self) -> None:
@@ -104,7 +104,7 @@ class Follower:
 
     def _adopt(self, routing: Routing, proposal: Proposal | None) -> str:
         """Load what has to be there; returns why the proposal could not be loaded, empty where it was."""
-        live = {ModelKey(model_id, version) for model_id, version in routing.live.items()}
+        live = routing.answering()
         wanted = live | ({proposal.key} if proposal else set())
         self._loaded.want(wanted)
         errors = {key: error for key in sorted(wanted) if (error := self._load(key))}

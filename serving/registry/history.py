@@ -16,7 +16,7 @@ from serving.registry.records import ModelKey
 
 T = TypeVar("T")
 
-Kind = Literal["register", "delete", "activate", "rollback", "default", "default_rollback", "alias"]
+Kind = Literal["register", "delete", "activate", "rollback", "default", "default_rollback", "alias", "traffic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Change:
     """One thing that happened to a version: when, by whom, and what was there before.
 
     ``kind`` "activate" and "rollback" moved an id's live version, "default" and "default_rollback" the default id,
-    "alias" the alias ``alias``; "register" and "delete" made and removed a version.
+    "alias" the alias ``alias``, "traffic" the plan that splits the id's requests; "register" and "delete" made and
+    removed a version.  ``reason`` says in words what "traffic" came to, and why.
     """
 
     generation: int
@@ -36,6 +37,7 @@ class Change:
     previous_id: str | None = None
     previous_version: str | None = None
     alias: str | None = None
+    reason: str | None = None
 
 
 def live_versions(changes: Iterable[Change]) -> list[str]:

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
+from serving.traffic.running import Running
 
 NAME_RULE = "letters a-z, digits, '-', '.' and '_', beginning and ending with a letter or digit, at most 63 characters"
 _NAME = re.compile(r"[a-z0-9](?:[-._a-z0-9]{0,61}[a-z0-9])?")
@@ -48,6 +49,12 @@ class ModelKey:
         return f"{self.id}@{self.version}"
 
 
+def key_of(name: str) -> ModelKey:
+    """The version that an arm of a plan names: ``<id>@<version>``."""
+    model_id, _, version = name.partition("@")
+    return ModelKey(model_id, version)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
     """A complete version as the registry knows it: what the row says, and where the artefact lies."""
@@ -81,6 +88,11 @@ class ModelVersion:
         return timing["speedup"] if timing else None
 
     @property
+    def place(self) -> Place:
+        """Where it stands in the list of all."""
+        return Place(self.key.id, self.created_at, self.key.version)
+
+    @property
     def public_path(self) -> str:
         """A relative name for callers that expect a path; it gives nothing away."""
         return f"models/{self.key.id}.onnx"
@@ -90,18 +102,41 @@ class ModelVersion:
 class Routing:
     """Which version answers for each id, and which id answers by default, as of one ``generation``.
 
-    ``aliases`` are versions by alias, by id.
+    ``aliases`` are versions by alias, by id; ``traffic`` are the plans by which requests are split, by id.
     """
 
     generation: int
     default_id: str | None
     live: dict[str, str]
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
+    traffic: dict[str, Running] = field(default_factory=dict)
 
     def live_key(self, model_id: str) -> ModelKey | None:
         """The live version of ``model_id``, or None."""
         version = self.live.get(model_id)
         return ModelKey(model_id, version) if version else None
+
+    def aliases_of(self, key: ModelKey) -> list[str]:
+        """The aliases that mean ``key``, in their order."""
+        named = self.aliases.get(key.id, {})
+        return sorted(alias for alias, version in named.items() if version == key.version)
+
+    def plans_with(self, key: ModelKey) -> list[str]:
+        """The ids whose plan names ``key``, in their order."""
+        return sorted(id for id, running in self.traffic.items() if str(key) in running.plan.named)
+
+    def answering(self) -> set[ModelKey]:
+        """Every version that a request may meet without naming it: live, or in a plan."""
+        planned = (name for running in self.traffic.values() for name in running.plan.named)
+        return {ModelKey(*each) for each in self.live.items()} | {key_of(name) for name in planned}
+
+
+class Place(NamedTuple):
+    """Where a version stands in the list of all: by id, then by age."""
+
+    id: str
+    created_at: datetime
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

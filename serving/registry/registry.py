@@ -17,9 +17,10 @@ from serving.registry.file_lock import exclusive
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.generation import Generation, open_generation
 from serving.registry.history import Change
-from serving.registry.records import ModelKey, ModelVersion, Routing, SweepReport, valid_name
+from serving.registry.records import ModelKey, ModelVersion, Place, Routing, SweepReport, valid_name
 from serving.registry.routing_table import RoutingTable, model_not_found
 from serving.registry.store import ArtefactStore, Staged, Survey
+from serving.traffic.running import Running
 
 START_S = 300
 """Seconds that a starting process waits for others that start."""
@@ -102,6 +103,10 @@ class Registry:
         """Every version, or those of one id; by id, then oldest first."""
         return self._catalogue.list(model_id)
 
+    def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[ModelVersion]:
+        """The next ``limit`` of ``versions`` behind ``after``."""
+        return self._catalogue.list(model_id, after=after, limit=limit)
+
     def count(self) -> int:
         """How many versions there are."""
         return self._catalogue.count()
@@ -143,6 +148,14 @@ class Registry:
         key = snapshot.routing.live_key(name) if name else None
         version = snapshot.versions.get(key) if key else None
         return version or self.get(self.resolve(reference))
+
+    def plan(self, reference: str | None) -> Running | None:
+        """The plan that splits requests for ``reference``; None where it names a version, or nothing splits them."""
+        routing = self._current().routing
+        if not routing.traffic or (reference is not None and "@" in reference):
+            return None
+        model_id = routing.default_id if reference is None else reference.strip().lower()
+        return routing.traffic.get(model_id) if model_id else None
 
     def register(
         self,
@@ -217,6 +230,26 @@ class Registry:
             ServiceError: ``invalid_name``, ``model_not_found``, or ``conflict`` where the alias is a version's name.
         """
         generation = self._table.set_alias(model_id, valid_name(alias, "alias"), version, actor=actor)
+        self._generation.advance(generation)
+        return generation
+
+    def set_traffic(self, running: Running, *, actor: str, reason: str, instead_of: Running | None = None) -> int:
+        """Split the requests of an id; returns the generation.  See ``RoutingTable.set_traffic``.
+
+        Raises:
+            ServiceError: ``model_not_found``, or ``conflict`` where the plan is not ``instead_of`` any more.
+        """
+        generation = self._table.set_traffic(running, actor=actor, reason=reason, instead_of=instead_of)
+        self._generation.advance(generation)
+        return generation
+
+    def end_traffic(self, model_id: str, *, actor: str, reason: str) -> int:
+        """Take the plan of ``model_id`` away; returns the generation.
+
+        Raises:
+            ServiceError: ``not_found`` where it has none.
+        """
+        generation = self._table.end_traffic(model_id, actor=actor, reason=reason)
         self._generation.advance(generation)
         return generation
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, null, select, union_all, update
+from sqlalchemy import Connection, Double, Row, cast, delete, insert, literal, null, select, union_all, update
 
 from serving.errors import ServiceError
 from serving.registry.database import Database
 from serving.registry.history import Change, Kind, default_answers, live_versions, step_back
-from serving.registry.records import ModelKey, Routing
-from serving.registry.schema import aliases, changes, live, state, versions
+from serving.registry.plans import drop_plan, read_plan, write_plan
+from serving.registry.records import ModelKey, Routing, key_of
+from serving.registry.schema import aliases, changes, live, state, traffic, versions
+from serving.traffic.running import Running
 
 
 class RoutingTable:
@@ -42,12 +44,13 @@ class RoutingTable:
         with self._database.write() as connection:
             before = read_routing(connection, alone=True)
             require(connection, key)
-            steps = _steps(before, key, default=default)
+            steps = _steps(before, key, default=default) + _plan_ends(before, key)
             if not steps:
                 return before.generation
             generation = self.next_generation(connection)
             note(connection, generation, actor, steps)
             _set_live(connection, key)
+            drop_plan(connection, key.id)
             if default:
                 connection.execute(update(state).values(default_id=key.id))
             return generation
@@ -79,8 +82,10 @@ class RoutingTable:
                 note(connection, generation, actor, [_moved_default("default_rollback", before, key)])
                 connection.execute(update(state).values(default_id=key.id))
             else:
-                note(connection, generation, actor, [_moved_live("rollback", before, key)])
+                steps = [_moved_live("rollback", before, key), *_plan_ends(before, key)]
+                note(connection, generation, actor, steps)
                 _set_live(connection, key)
+                drop_plan(connection, key.id)
             return generation
 
     def set_alias(self, model_id: str, alias: str, version: str | None, *, actor: str) -> int:
@@ -105,6 +110,42 @@ class RoutingTable:
             note(connection, generation, actor, [change | {"version": version}])
             return generation
 
+    def set_traffic(self, running: Running, *, actor: str, reason: str, instead_of: Running | None = None) -> int:
+        """Split the requests of the plan's id as it says; returns the generation.  ``reason`` goes into the history.
+
+        Raises:
+            ServiceError: ``model_not_found`` where the id or a version that the plan names is none, or ``conflict``
+                where the plan is not ``instead_of`` any more.
+        """
+        with self._database.write() as connection:
+            before = read_routing(connection, alone=True)
+            model_id = running.plan.id
+            if model_id not in before.live:
+                raise model_not_found(model_id)
+            if instead_of is not None and before.traffic.get(model_id) != instead_of:
+                raise ServiceError("conflict", "The plan has changed meanwhile; nothing was done.")
+            for name in running.plan.named:
+                require(connection, key_of(name))
+            generation = self.next_generation(connection)
+            write_plan(connection, running)
+            note(connection, generation, actor, [_traffic(before, model_id, reason)])
+            return generation
+
+    def end_traffic(self, model_id: str, *, actor: str, reason: str) -> int:
+        """Take the plan of ``model_id`` away: its live version answers; returns the generation.
+
+        Raises:
+            ServiceError: ``not_found`` where it has none.
+        """
+        with self._database.write() as connection:
+            before = read_routing(connection, alone=True)
+            if model_id not in before.traffic:
+                raise ServiceError("not_found", f"The traffic of {model_id!r} is not split.")
+            generation = self.next_generation(connection)
+            drop_plan(connection, model_id)
+            note(connection, generation, actor, [_traffic(before, model_id, reason)])
+            return generation
+
     def history(self, model_id: str | None, *, limit: int, before: int | None) -> list[tuple[int, Change]]:
         """The newest ``limit`` changes of an id, or of all, with their numbers; only those under number ``before``."""
         query = select(changes).order_by(changes.c.seq.desc()).limit(limit)
@@ -127,21 +168,26 @@ def read_routing(connection: Connection, *, alone: bool = False) -> Routing:
     """The routing in one statement and so of one moment; with ``alone``, others wait with their changes."""
     if alone:
         connection.execute(select(state.c.one).with_for_update())
+    no_alias, no_time = cast(null(), aliases.c.alias.type), cast(null(), Double)
     named = union_all(
-        select(live.c.id, live.c.version, null().label("alias")),
-        select(aliases.c.id, aliases.c.version, aliases.c.alias),
+        select(literal("live").label("kind"), live.c.id, no_alias.label("alias"), live.c.version, no_time.label("at")),
+        select(literal("alias"), aliases.c.id, aliases.c.alias, aliases.c.version, no_time),
+        select(literal("plan"), traffic.c.id, no_alias, traffic.c.plan, traffic.c.began_at),
     ).subquery()
     rows = connection.execute(
         select(state.c.generation, state.c.default_id, named).select_from(
             state.outerjoin(named, named.c.id.is_not(None))
         )
     ).all()
-    found: dict[str, dict[str, str]] = {}
+    routing = Routing(rows[0].generation, rows[0].default_id, {})
     for row in rows:
-        if row.alias is not None:
-            found.setdefault(row.id, {})[row.alias] = row.version
-    answering = {row.id: row.version for row in rows if row.id is not None and row.alias is None}
-    return Routing(rows[0].generation, rows[0].default_id, answering, found)
+        if row.kind == "live":
+            routing.live[row.id] = row.version
+        elif row.kind == "alias":
+            routing.aliases.setdefault(row.id, {})[row.alias] = row.version
+        elif row.kind == "plan":
+            routing.traffic[row.id] = read_plan(row.version, row.at)
+    return routing
 
 
 def require(connection: Connection, key: ModelKey) -> None:
@@ -154,9 +200,10 @@ def refuse_used(routing: Routing, key: ModelKey) -> None:
     """Raise ``conflict`` where something names the version."""
     if routing.live_key(key.id) == key:
         raise ServiceError("conflict", f"{key} is live; make another version live before deleting this one.")
-    named = sorted(alias for alias, version in routing.aliases.get(key.id, {}).items() if version == key.version)
-    if named:
+    if named := routing.aliases_of(key):
         raise ServiceError("conflict", f"{key} is also {', '.join(named)}; move that alias before deleting it.")
+    if plans := routing.plans_with(key):
+        raise ServiceError("conflict", f"{key} is in the traffic plan of {', '.join(plans)}; take it out first.")
 
 
 def is_version(columns: Any, key: ModelKey) -> tuple[Any, Any]:
@@ -215,6 +262,16 @@ def _steps(before: Routing, key: ModelKey, *, default: bool) -> list[dict[str, A
     return steps
 
 
+def _plan_ends(before: Routing, key: ModelKey) -> list[dict[str, Any]]:
+    """What making ``key`` live does to the plan of its id: it answers everything now."""
+    ended = f"{key} was made live, and answers all of it"
+    return [_traffic(before, key.id, ended)] if key.id in before.traffic else []
+
+
+def _traffic(before: Routing, model_id: str, reason: str) -> dict[str, Any]:
+    return about("traffic", ModelKey(model_id, before.live[model_id]), reason=reason)
+
+
 def _moved_live(kind: Kind, before: Routing, key: ModelKey) -> dict[str, Any]:
     return about(kind, key, previous_id=key.id, previous_version=before.live.get(key.id))
 
@@ -226,7 +283,7 @@ def _moved_default(kind: Kind, before: Routing, key: ModelKey) -> dict[str, Any]
 
 def about(kind: Kind, key: ModelKey, **more: str | None) -> dict[str, Any]:
     """A row of the history, but for when and by whom."""
-    nothing = {"previous_id": None, "previous_version": None, "alias": None}
+    nothing = {"previous_id": None, "previous_version": None, "alias": None, "reason": None}
     return {"kind": kind, "id": key.id, "version": key.version} | nothing | more
 
 

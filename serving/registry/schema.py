@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKeyConstraint,
     Integer,
     MetaData,
@@ -98,6 +99,7 @@ changes = Table(
     Column("previous_id", NAME),
     Column("previous_version", NAME),
     Column("alias", NAME),
+    Column("reason", Text),
 )
 """Who did what when, as ``serving.registry.history.Change`` tells it; it outlives the versions it names."""
 
@@ -110,6 +112,15 @@ aliases = Table(
     ForeignKeyConstraint(["id", "version"], ["versions.id", "versions.version"]),
 )
 """Second names of versions: ``id@alias``."""
+
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("began_at", Double, nullable=False),
+)
+"""How an id's requests are split: ``serving.traffic.body``'s JSON, and since when (wall clock, seconds)."""
 
 seeds = Table(
     "seeds",
