@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from preprocessing.elements import NUMPY_TYPES
 from preprocessing.spec import ModelSpec, TensorInfo
 from serving.registry.history import Change
-from serving.registry.records import ModelVersion, Routing
+from serving.registry.records import ModelVersion, Routing, Summary
 
 DTYPES = {**NUMPY_TYPES, 0: "undefined", 8: "string", 16: "bfloat16"}
 """ONNX TensorProto numbers and the names people know them by."""
 
 
-def entry(version: ModelVersion, routing: Routing) -> dict[str, Any]:
+def entry(version: Summary, routing: Routing) -> dict[str, Any]:
     """One version in a list."""
     key = version.key
     live = routing.live_key(key.id) == key
@@ -29,12 +29,12 @@ def entry(version: ModelVersion, routing: Routing) -> dict[str, Any]:
         "default": live and routing.default_id == key.id,
         "aliases": routing.aliases_of(key),
         "state": "damaged" if _is_damaged(version) else "live" if live else "ready",
-        "kind": "image" if version.spec.image else "features",
+        "kind": version.kind,
         "size_bytes": version.size_bytes,
         "sha256": version.sha256,
         "created_at": moment(version.created_at),
         "source": version.source,
-        "mode": version.spec.execution.mode,
+        "mode": version.mode,
         "optimized_from": version.optimized_from,
         "speedup": version.speedup,
         "metrics": version.metrics,
@@ -56,7 +56,7 @@ def description(version: ModelVersion) -> dict[str, Any]:
         "ir_version": spec.ir_version,
         "actor": version.actor,
         "providers": spec.execution.providers,
-        "optimization": version.optimization,
+        "optimization": version.summary.optimization,
         "files": version.files,
     }
 
@@ -79,6 +79,7 @@ def change(number: int, told: Change) -> dict[str, Any]:
         "alias": told.alias,
         "previous_id": told.previous_id,
         "previous_version": told.previous_version,
+        "reason": told.reason,
     }
 
 
@@ -92,7 +93,7 @@ def dump(value: BaseModel | None) -> dict[str, Any] | None:
     return value.model_dump(mode="json") if value else None
 
 
-def _is_damaged(version: ModelVersion) -> bool:
+def _is_damaged(version: Summary) -> bool:
     """Whether its file is not there or not whole; its digest is read at a start only, for it takes long."""
     try:
         return version.model_path.stat().st_size != version.size_bytes

@@ -23,7 +23,7 @@ from serving.observability.request_context import current
 from serving.publisher import Published, Publisher, Upload
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.history import Change
-from serving.registry.records import ModelKey, ModelVersion, Place, Routing, name_from_filename
+from serving.registry.records import ModelKey, ModelVersion, Place, Routing, Summary, name_from_filename
 
 PAGE = 1000
 """The most entries that one answer lists."""
@@ -35,7 +35,7 @@ class Catalogue(Protocol):
     def versions(self, model_id: str | None = None) -> list[ModelVersion]:
         """Every version, or those of one id."""
 
-    def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[ModelVersion]:
+    def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[Summary]:
         """The next ``limit`` of them behind ``after``."""
 
     def history(self, model_id: str | None, *, limit: int, before: int | None = None) -> list[tuple[int, Change]]:
@@ -132,7 +132,8 @@ class ModelsAPI:
         version = self._catalogue.get(self._wanted(model_id, request.query_params.get("version"), routing))
         changes = await to_thread(self._catalogue.history, model_id, limit=PAGE)
         told = [description.change(number, each) for number, each in changes if _concerns(each, version.key)]
-        return JSON({**description.entry(version, routing), **description.description(version), "history": told})
+        short = description.entry(version.summary, routing)
+        return JSON({**short, **description.description(version), "history": told})
 
     async def history(self, request: Request) -> Response:
         """``GET /models/history[?id=][&limit=][&cursor=]``: who did what when, newest first, deletions included."""
@@ -266,7 +267,7 @@ def _created(published: Published) -> JSON:
     current().model_id, current().model_version = key.id, key.version
     return JSON(
         {
-            "model": {"id": key.id, "name": version.name, "version": key.version, "path": version.public_path},
+            "model": {"id": key.id, "name": version.name, "version": key.version, "path": version.summary.public_path},
             "info": description.signature(version.spec),
             "live": report is not None,
             "default": published.default,

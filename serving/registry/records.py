@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
@@ -15,6 +16,9 @@ from serving.traffic.running import Running
 NAME_RULE = "letters a-z, digits, '-', '.' and '_', beginning and ending with a letter or digit, at most 63 characters"
 _NAME = re.compile(r"[a-z0-9](?:[-._a-z0-9]{0,61}[a-z0-9])?")
 RESERVED = {"latest"}
+
+Kind = Literal["image", "features"]
+"""What a model takes."""
 
 
 def valid_name(text: str, what: str = "name") -> str:
@@ -49,27 +53,36 @@ class ModelKey:
         return f"{self.id}@{self.version}"
 
 
+@lru_cache(maxsize=1024)
 def key_of(name: str) -> ModelKey:
     """The version that an arm of a plan names: ``<id>@<version>``."""
     model_id, _, version = name.partition("@")
     return ModelKey(model_id, version)
 
 
+class Place(NamedTuple):
+    """Where a version stands in the list of all: by id, then by age."""
+
+    id: str
+    created_at: datetime
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """A complete version as the registry knows it: what the row says, and where the artefact lies."""
+class Summary:
+    """A version in a list: what is known of it, but of its spec only ``kind`` and ``mode``."""
 
     key: ModelKey
     name: str
-    spec: ModelSpec
+    kind: Kind
+    mode: str
     sha256: str
     size_bytes: int
     model_path: Path
     created_at: datetime
     actor: str
     source: str
-    files: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any]
 
     @property
     def optimized_from(self) -> str | None:
@@ -96,6 +109,40 @@ class ModelVersion:
     def public_path(self) -> str:
         """A relative name for callers that expect a path; it gives nothing away."""
         return f"models/{self.key.id}.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A complete version as the registry knows it: what the row says, and where the artefact lies."""
+
+    key: ModelKey
+    name: str
+    spec: ModelSpec
+    sha256: str
+    size_bytes: int
+    model_path: Path
+    created_at: datetime
+    actor: str
+    source: str
+    files: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> Summary:
+        """The same in short."""
+        return Summary(
+            key=self.key,
+            name=self.name,
+            kind="image" if self.spec.image else "features",
+            mode=self.spec.execution.mode,
+            sha256=self.sha256,
+            size_bytes=self.size_bytes,
+            model_path=self.model_path,
+            created_at=self.created_at,
+            actor=self.actor,
+            source=self.source,
+            metrics=self.metrics,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +176,6 @@ class Routing:
         """Every version that a request may meet without naming it: live, or in a plan."""
         planned = (name for running in self.traffic.values() for name in running.plan.named)
         return {ModelKey(*each) for each in self.live.items()} | {key_of(name) for name in planned}
-
-
-class Place(NamedTuple):
-    """Where a version stands in the list of all: by id, then by age."""
-
-    id: str
-    created_at: datetime
-    version: str
 
 
 @dataclass(frozen=True, slots=True)

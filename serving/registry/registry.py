@@ -17,7 +17,7 @@ from serving.registry.file_lock import exclusive
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.generation import Generation, open_generation
 from serving.registry.history import Change
-from serving.registry.records import ModelKey, ModelVersion, Place, Routing, SweepReport, valid_name
+from serving.registry.records import ModelKey, ModelVersion, Place, Routing, Summary, SweepReport, valid_name
 from serving.registry.routing_table import RoutingTable, model_not_found
 from serving.registry.store import ArtefactStore, Staged, Survey
 from serving.traffic.running import Running
@@ -103,9 +103,9 @@ class Registry:
         """Every version, or those of one id; by id, then oldest first."""
         return self._catalogue.list(model_id)
 
-    def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[ModelVersion]:
-        """The next ``limit`` of ``versions`` behind ``after``."""
-        return self._catalogue.list(model_id, after=after, limit=limit)
+    def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[Summary]:
+        """The next ``limit`` of ``versions`` behind ``after``, in short."""
+        return self._catalogue.page(model_id, after=after, limit=limit)
 
     def count(self) -> int:
         """How many versions there are."""
