@@ -4,6 +4,7 @@
     ├── ModelNotLoaded     nothing is loaded under that key                   (model_not_loaded)
     ├── LoadFailed         the file cannot be made into a session, or its warm-up failed (model_load_failed)
     ├── Overloaded         the queue is full                                  (overloaded)
+    │   └── NoMemory       it does not fit beside the models that must stay   (no_memory)
     ├── DeadlineExceeded   the deadline passed before or during the run       (deadline_exceeded)
     └── InferenceFailed    the model refused these inputs                     (inference_failed)
 
@@ -39,6 +40,12 @@ class Overloaded(RunnerError):
     def __init__(self, message: str, *, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NoMemory(Overloaded):
+    """The model does not fit beside those that must stay; the caller may come back later."""
+
+    code = "no_memory"
 
 
 class DeadlineExceeded(RunnerError):

@@ -62,6 +62,7 @@ STATUS: dict[str, int] = {
     "model_not_loaded": 503,
     "model_load_failed": 503,
     "activation_failed": 503,
+    "no_memory": 503,
     "storage_full": 503,
     "runner_error": 503,
     "deadline_exceeded": 504,

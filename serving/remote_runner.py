@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ import numpy as np
 from preprocessing.spec import ModelSpec
 from runners import errors
 from runners.errors import RunnerError
-from runners.runner import Run, Runner
+from runners.runner import Run
 
 Answer = dict[str, Any]
 """The fields of a ``Run``, or an error's ``code`` and ``message``: the framework would take a dataclass apart."""
@@ -28,6 +28,7 @@ _ERRORS: dict[str, type[RunnerError]] = {
         errors.ModelNotLoaded,
         errors.LoadFailed,
         errors.Overloaded,
+        errors.NoMemory,
         errors.DeadlineExceeded,
         errors.InferenceFailed,
     )
@@ -38,16 +39,16 @@ class Transport(Protocol):
     """The dependent service as its client sees it."""
 
     async def run(self, key: str, inputs: dict[str, Any], rows: int, seconds: float) -> Answer:
-        """Run ``inputs``; ``seconds`` are left."""
+        """Run ``inputs``; ``seconds`` are left, for the clock of another process means nothing here."""
 
     async def prove(self, key: str) -> str:
         """Prove ``key``: why it cannot be run, empty where it can."""
 
 
-async def answer_run(runner: Runner, key: str, inputs: dict[str, Any], rows: int, seconds: float) -> Answer:
-    """What the service answers: the clock of another process means nothing here, so time travels as what is left."""
+async def answer(running: Awaitable[Run]) -> Answer:
+    """What the service answers for a run, failed ones included."""
     try:
-        run = await runner.run(key, inputs, rows=rows, deadline=time.monotonic() + seconds)
+        run = await running
     except RunnerError as error:
         return {"code": error.code, "message": str(error)}
     return {"outputs": run.outputs, "seconds": run.seconds, "batch_size": run.batch_size}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
+from collections.abc import Collection
 
 from serving.errors import ServiceError, public_error
 from serving.registry.loaded import LINGER_S, LoadedModels, RunnerPort
@@ -20,14 +22,26 @@ _log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Loads what is live or proposed, unloads what is neither, and tells the other processes how far it is.
+    """Keeps a worker's models as the registry says, and tells the other processes how far it is.
 
-    ``max_extra`` versions that were asked for by name are kept beside those; ``linger`` as in ``LoadedModels``.
+    What is proposed is loaded, and what is pinned: the default, and the live versions of the ids ``pinned`` ("*": of
+    all).  Other live versions are loaded when they are first asked for, and from then on whatever is live in their
+    place.  ``max_extra``, ``budget`` and ``linger`` are those of ``LoadedModels``.
     """
 
-    def __init__(self, registry: Registry, runner: RunnerPort, *, max_extra: int, linger: float = LINGER_S) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        runner: RunnerPort,
+        *,
+        max_extra: int,
+        budget: int = sys.maxsize,
+        pinned: Collection[str] = (),
+        linger: float = LINGER_S,
+    ) -> None:
         self._registry = registry
-        self._loaded = LoadedModels(runner, max_extra=max_extra, linger=linger)
+        self._loaded = LoadedModels(runner, max_extra=max_extra, budget=budget, linger=linger)
+        self._pinned_ids = frozenset(pinned)
         self._board = ProposalBoard(registry.home)
         self._beacon: Beacon | None = None
         self._stop = threading.Event()
@@ -37,11 +51,11 @@ class Follower:
 
     @property
     def failures(self) -> dict[ModelKey, str]:
-        """Versions that are live or in a traffic plan and that this worker could not load, with the reason."""
+        """Versions that have to be loaded here and could not be, with the reason."""
         return dict(self._failures)
 
     def start(self) -> None:
-        """Load everything that is live or proposed now, then follow; returns when this worker may serve.  Blocks.
+        """Load everything that has to be there now, then follow; returns when this worker may serve.  Blocks.
 
         The beacon is lit before the routing is read: an activation either waits for this worker, or was committed
         before this worker read what is live.
@@ -63,7 +77,7 @@ class Follower:
         """Return once ``version`` is loaded here; next to nothing where it is.
 
         Raises:
-            RunnerError: the runner cannot load it.
+            RunnerError: the runner cannot load it; ``NoMemory`` where it does not fit now.
         """
         if not self._loaded.has(version):
             await asyncio.to_thread(self._loaded.ensure, version)
@@ -104,13 +118,22 @@ class Follower:
 
     def _adopt(self, routing: Routing, proposal: Proposal | None) -> str:
         """Load what has to be there; returns why the proposal could not be loaded, empty where it was."""
-        live = routing.answering()
-        wanted = live | ({proposal.key} if proposal else set())
-        self._loaded.want(wanted)
-        errors = {key: error for key in sorted(wanted) if (error := self._load(key))}
+        live, pinned = routing.answering(), self._pinned(routing)
+        proposed = {proposal.key} if proposal else set()
+        self._loaded.want(live | proposed, pinned=pinned)
+        loaded = self._loaded.keys()
+        needed = pinned | proposed | {key for key in live if any(key.id == each.id for each in loaded)}
+        errors = {key: error for key in sorted(needed) if (error := self._load(key))}
         self._failures = {key: error for key, error in errors.items() if key in live}
         self._loaded.forget(self._is_gone)
         return errors.get(proposal.key, "") if proposal else ""
+
+    def _pinned(self, routing: Routing) -> set[ModelKey]:
+        """What must always be there: the versions that answer by default, and those of the pinned ids."""
+        if "*" in self._pinned_ids:
+            return routing.answering()
+        ids = self._pinned_ids | ({routing.default_id} if routing.default_id else set())
+        return {key for id in ids for key in routing.answering_for(id)}
 
     def _is_gone(self, version: ModelVersion) -> bool:
         try:

@@ -1,16 +1,19 @@
-"""Which versions this process has loaded: those that are wanted, and the last few that someone asked for by name."""
+"""Which versions this process has loaded: what must stay, and what was asked for as far as memory goes."""
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from preprocessing.spec import ModelSpec
+from serving.registry.memory import footprint, no_memory
 from serving.registry.records import ModelKey, ModelVersion
 
 LINGER_S = 2.0
@@ -30,7 +33,8 @@ class RunnerPort(Protocol):
 class LoadedModels:
     """Loads and unloads through the runner, each version once at a time; safe to use from any thread.
 
-    Wanted versions stay.  Beside them up to ``max_extra`` others stay, the least recently asked for leaving first.
+    Pinned versions stay.  So do wanted ones and up to ``max_extra`` others while all of them fit into ``budget`` bytes;
+    where another needs the room, the least recently asked for leave first.
     """
 
     def __init__(
@@ -38,16 +42,21 @@ class LoadedModels:
         runner: RunnerPort,
         *,
         max_extra: int,
+        budget: int = sys.maxsize,
         linger: float = LINGER_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._runner = runner
         self._max_extra = max_extra
+        self._budget = budget
         self._linger = linger
         self._clock = clock
         self._lock = threading.Lock()
         self._wanted: frozenset[ModelKey] = frozenset()
-        self._loaded: dict[ModelKey, ModelVersion] = {}
+        self._pinned: frozenset[ModelKey] = frozenset()
+        # The least recently asked for first.
+        self._loaded: OrderedDict[ModelKey, ModelVersion] = OrderedDict()
+        self._coming: dict[ModelKey, int] = {}
         self._extras: OrderedDict[ModelKey, None] = OrderedDict()
         self._leaving: dict[ModelKey, float] = {}
         self._pending: dict[ModelKey, Future[None]] = {}
@@ -57,10 +66,11 @@ class LoadedModels:
         with self._lock:
             return frozenset(self._loaded)
 
-    def want(self, keys: Iterable[ModelKey]) -> None:
-        """From now on these stay; it loads and unloads nothing by itself."""
+    def want(self, keys: Iterable[ModelKey], *, pinned: Iterable[ModelKey] = ()) -> None:
+        """From now on these stay, the pinned ones at any price; it loads and unloads nothing by itself."""
         with self._lock:
-            self._wanted = frozenset(keys)
+            self._pinned = frozenset(pinned)
+            self._wanted = frozenset(keys) | self._pinned
 
     def has(self, version: ModelVersion) -> bool:
         """Whether this very version is loaded; counts as asking for it.  About a microsecond."""
@@ -71,6 +81,7 @@ class LoadedModels:
         """Return once ``version`` is loaded; callers who ask for it meanwhile share one attempt and its failure.
 
         Raises:
+            NoMemory: it does not fit beside what is pinned.
             Exception: whatever the runner's ``load`` raised.
         """
         key = version.key
@@ -91,23 +102,50 @@ class LoadedModels:
             unwanted = [version for key, version in self._loaded.items() if key not in self._wanted]
         for version in unwanted:
             if is_gone(version):
-                self._unload(version.key)
+                self._leave(version.key)
 
     def trim(self) -> None:
         """Unload what has left for long enough; blocks while the runner drains it."""
         for key in self._due():
-            self._unload(key)
+            self._leave(key)
 
-    def _unload(self, key: ModelKey) -> None:
+    def _leave(self, key: ModelKey) -> None:
         with self._lock:
             # What is being loaded or wanted again at this moment has another turn to be trimmed.
             if key in self._pending or key in self._wanted or key not in self._loaded:
                 return
-            del self._loaded[key]
-            self._extras.pop(key, None)
-            self._leaving.pop(key, None)
-            mine = self._pending[key] = Future()
+            mine = self._drop(key)
         self._change(key, mine, lambda: self._runner.unload(str(key)))
+
+    def _drop(self, key: ModelKey) -> Future[None]:
+        del self._loaded[key]
+        self._extras.pop(key, None)
+        self._leaving.pop(key, None)
+        mine = self._pending[key] = Future()
+        return mine
+
+    def _make_room(self, version: ModelVersion) -> None:
+        """Reserve what ``version`` needs, and unload what stands in its way."""
+        with self._lock:
+            dropped = [(key, self._drop(key)) for key in self._in_the_way(version)]
+            self._coming[version.key] = footprint(version)
+        for key, mine in dropped:
+            self._change(key, mine, partial(self._runner.unload, str(key)))
+
+    def _in_the_way(self, version: ModelVersion) -> list[ModelKey]:
+        needed, taken = footprint(version), sum(self._coming.values())
+        taken += sum(footprint(each) for key, each in self._loaded.items() if key != version.key)
+        found: list[ModelKey] = []
+        for key, each in self._loaded.items():
+            if taken + needed <= self._budget:
+                break
+            if key not in self._pinned and key not in self._pending:
+                found.append(key)
+                taken -= footprint(each)
+        # What is pinned comes in at any price: without it there would be nothing to serve.
+        if taken + needed > self._budget and version.key not in self._pinned:
+            raise no_memory(version, self._budget)
+        return found
 
     def _touch(self, version: ModelVersion) -> bool:
         key = version.key
@@ -115,6 +153,7 @@ class LoadedModels:
         # A version that was deleted and registered again is another one under the same key.
         if loaded is None or loaded.created_at != version.created_at:
             return False
+        self._loaded.move_to_end(key)
         if key not in self._wanted:
             self._keep_as_extra(key)
         return True
@@ -127,10 +166,15 @@ class LoadedModels:
             self._extras.popitem(last=False)
 
     def _load(self, version: ModelVersion) -> None:
-        self._runner.load(str(version.key), version.model_path, version.spec)
-        with self._lock:
-            self._loaded[version.key] = version
-            self._touch(version)
+        self._make_room(version)
+        try:
+            self._runner.load(str(version.key), version.model_path, version.spec)
+            with self._lock:
+                self._loaded[version.key] = version
+                self._touch(version)
+        finally:
+            with self._lock:
+                del self._coming[version.key]
 
     def _change(self, key: ModelKey, mine: Future[None], work: Callable[[], None]) -> None:
         try:

@@ -174,8 +174,13 @@ class Routing:
 
     def answering(self) -> set[ModelKey]:
         """Every version that a request may meet without naming it: live, or in a plan."""
-        planned = (name for running in self.traffic.values() for name in running.plan.named)
-        return {ModelKey(*each) for each in self.live.items()} | {key_of(name) for name in planned}
+        return {key for id in self.live.keys() | self.traffic.keys() for key in self.answering_for(id)}
+
+    def answering_for(self, model_id: str) -> set[ModelKey]:
+        """Every version that a request for that id may meet."""
+        running, live = self.traffic.get(model_id), self.live_key(model_id)
+        planned = {key_of(name) for name in running.plan.named} if running else set()
+        return planned | ({live} if live else set())
 
 
 @dataclass(frozen=True, slots=True)

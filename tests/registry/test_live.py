@@ -207,12 +207,42 @@ def test_a_live_version_that_cannot_be_loaded_does_not_keep_a_worker_from_the_ot
     broken = register(registry, BROKEN, id="broken")
     registry.make_live(broken, default=False, actor="tester")
     runner = FakeRunner()
-    follower = Follower(registry, runner, max_extra=2)
+    follower = Follower(registry, runner, max_extra=2, pinned=("*",))
 
     follower.start()
     try:
         assert follower.failures == {broken: "the warm-up failed"}
         assert follower.keys() == {V1}
+    finally:
+        follower.close()
+
+
+def test_a_start_loads_the_default_and_what_is_pinned_and_leaves_the_rest_until_asked_for(registry: Registry) -> None:
+    idle, pinned = register(registry, id="idle"), register(registry, id="pinned")
+    for key in (idle, pinned):
+        registry.make_live(key, default=False, actor="tester")
+    runner = FakeRunner()
+    follower = Follower(registry, runner, max_extra=2, pinned=("pinned",))
+
+    follower.start()
+    try:
+        assert follower.keys() == {V1, pinned}
+        asyncio.run(follower.ensure(registry.get(idle)))
+        assert follower.keys() == {V1, pinned, idle}
+    finally:
+        follower.close()
+
+
+def test_what_takes_the_place_of_a_loaded_version_is_loaded_without_being_asked_for(registry: Registry) -> None:
+    first, second = register(registry, id="other"), register(registry, id="other")
+    registry.make_live(first, default=False, actor="tester")
+    runner = FakeRunner()
+    follower = Follower(registry, runner, max_extra=2)
+    follower.start()
+    try:
+        asyncio.run(follower.ensure(registry.get(first)))
+        registry.make_live(second, default=False, actor="tester")
+        runner.wait_for(V1, second)
     finally:
         follower.close()
 

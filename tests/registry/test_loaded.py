@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runners.errors import LoadFailed
+from runners.errors import LoadFailed, NoMemory
 from serving.registry.loaded import LoadedModels
+from serving.registry.memory import footprint
 from serving.registry.records import ModelKey, ModelVersion
 from tests.registry.registering import BROKEN, SPEC, FakeRunner
 
@@ -177,3 +178,59 @@ def test_loading_waits_for_an_unload_that_is_under_way(clock: FakeClock, make: M
 
     assert slow.loads == ["m@v1"] * 2
     assert slow.loaded == {"m@v1": b"model"}
+
+
+def test_the_least_recently_used_make_room_and_pinned_ones_stay(runner: FakeRunner, make: Make) -> None:
+    versions = [make(f"v{number}") for number in range(4)]
+    loaded = LoadedModels(runner, max_extra=9, budget=3 * footprint(versions[0]))
+    loaded.want([version.key for version in versions], pinned=[versions[0].key])
+    for version in (*versions[:3], versions[1], versions[3]):
+        loaded.ensure(version)
+
+    assert set(runner.loaded) == {"m@v0", "m@v1", "m@v3"}
+    loaded.ensure(versions[2])
+    assert set(runner.loaded) == {"m@v0", "m@v2", "m@v3"}
+
+
+def test_what_does_not_fit_beside_the_pinned_is_refused_and_nothing_leaves_for_it(
+    runner: FakeRunner, make: Make
+) -> None:
+    small, large = make("small"), make("large", b"x" * 4_000_000)
+    loaded = LoadedModels(runner, max_extra=9, budget=2 * footprint(small))
+    loaded.want([small.key], pinned=[small.key])
+    loaded.ensure(small)
+
+    with pytest.raises(NoMemory, match="LENS_MODELS_MB") as caught:
+        loaded.ensure(large)
+
+    assert (caught.value.code, caught.value.retry_after) == ("no_memory", 5)
+    assert set(runner.loaded) == {"m@small"}
+    loaded.ensure(make("another"))
+
+
+def test_what_is_pinned_is_loaded_also_where_there_is_no_room(runner: FakeRunner, make: Make) -> None:
+    first, second, other = make("v1"), make("v2"), make("v3")
+    loaded = LoadedModels(runner, max_extra=9, budget=1)
+    loaded.want([], pinned=[first.key, second.key])
+    for version in (first, second):
+        loaded.ensure(version)
+
+    assert set(runner.loaded) == {"m@v1", "m@v2"}
+    with pytest.raises(NoMemory):
+        loaded.ensure(other)
+
+
+def test_a_load_that_is_under_way_counts(runner: FakeRunner, make: Make) -> None:
+    first, second = make("v1"), make("v2")
+    loaded = LoadedModels(runner, max_extra=9, budget=footprint(first))
+    runner.may_load.clear()
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(loaded.ensure, first)
+        assert runner.loading.wait(5)
+        with pytest.raises(NoMemory):
+            loaded.ensure(second)
+        runner.may_load.set()
+        loading.result(5)
+
+    loaded.ensure(second)
+    assert set(runner.loaded) == {"m@v2"}

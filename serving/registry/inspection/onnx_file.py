@@ -20,7 +20,7 @@ NOT_RUNTIME_DOMAINS = frozenset({"com.microsoft.extensions"})
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the real file with `git lfs pull`"),
-    (b"\x89HDF", "a Keras HDF5 file: convert it with `python -m model_store_scripts.convert`"),
+    (b"\x89HDF", "a Keras HDF5 file: convert it with `python -m model_store_scripts.convert_model`"),
     (b"PK\x03\x04", "a ZIP archive (a .keras or PyTorch file is one, too): export the model to ONNX"),
     (b"\x1f\x8b", "a gzip archive: unpack it first"),
     (b"\x80\x02", "a pickle: export the model to ONNX"),
