@@ -10,17 +10,16 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 import structlog
 
-from serving.api.edge import DrainGate, Limits, RequestLog, RequestMetrics, access_line, draining_error
+from serving.api.edge import STICKY_KEY, DrainGate, Limits, RequestLog, RequestMetrics, access_line, draining_error
 from serving.api.guard import Guard
 from serving.api.oip_grpc import SERVICE, Method, stream_failure
-from serving.api.routes import Route
 from serving.errors import ServiceError, public_error
 from serving.observability.request_context import RequestContext, begin, request_id_from
 
@@ -88,42 +87,46 @@ class GrpcEdge:
 
     def _handler(self, method: Method) -> Any:
         make = grpc.stream_stream_rpc_method_handler if method.streamed else grpc.unary_unary_rpc_method_handler
-        serve = self._streamed(method.route) if method.streamed else self._unary(method.route)
-        return make(serve, method.request.FromString, lambda message: message.SerializeToString())
+        serve = self._streamed(method) if method.streamed else self._unary(method)
+        # Requests come as bytes: one that cannot be read is then answered, counted and logged like any other.
+        return make(serve, None, lambda message: message.SerializeToString())
 
-    def _unary(self, route: Route) -> Callable[[Any, Any], Awaitable[Any]]:
-        async def serve(message: Any, rpc: Any) -> Any:
+    def _unary(self, method: Method) -> Callable[[Any, Any], Awaitable[Any]]:
+        async def serve(data: bytes, rpc: Any) -> Any:
             call = _Call.of(rpc)
             rpc.set_trailing_metadata((("x-request-id", call.request_id),))
             try:
-                return await self._once(route, message, call)
+                return await self._once(method, data, call)
             except ServiceError as error:
                 rpc.set_trailing_metadata((("x-request-id", call.request_id), ("lens-code", error.code)))
                 await rpc.abort(CODES.get(error.status, grpc.StatusCode.INTERNAL), error.text)
 
         return serve
 
-    def _streamed(self, route: Route) -> Callable[[AsyncIterator[Any], Any], AsyncIterator[Any]]:
-        async def serve(stream: AsyncIterator[Any], rpc: Any) -> AsyncIterator[Any]:
-            call = _Call.of(rpc)
-            async for message in stream:
+    def _streamed(self, method: Method) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[Any]]:
+        async def serve(stream: AsyncIterator[bytes], rpc: Any) -> AsyncIterator[Any]:
+            call, number = _Call.of(rpc), 0
+            async for data in stream:
+                number += 1
+                one = replace(call, request_id=f"{call.request_id}-{number}")
                 try:
-                    yield await self._once(route, message, call)
+                    yield await self._once(method, data, one)
                 except ServiceError as error:
                     yield stream_failure(error)
 
         return serve
 
-    async def _once(self, route: Route, message: Any, call: _Call) -> Any:
+    async def _once(self, method: Method, data: bytes, call: _Call) -> Any:
         """Answer one message; a failure of any kind leaves as a ``ServiceError``."""
+        route = method.route
         started, context, status = time.perf_counter(), begin(call.request_id), _ABANDONED
-        context.route = route.path
+        context.route, context.sticky_key = route.path, call.sticky_key
         task = asyncio.current_task()
         assert task is not None
         self._metrics.request_started(route.path)
         self._drain.enter(task)
         try:
-            answer = await self._answer(route, message, call, context)
+            answer = await self._answer(method, data, call, context)
             status = 200
         except BaseException as error:
             failure = self._public(error, context)
@@ -136,16 +139,17 @@ class GrpcEdge:
             self._finished(context, status, time.perf_counter() - started)
         return answer
 
-    async def _answer(self, route: Route, message: Any, call: _Call, context: RequestContext) -> Any:
+    async def _answer(self, method: Method, data: bytes, call: _Call, context: RequestContext) -> Any:
         if self._drain.draining:
             raise draining_error()
+        route = method.route
         context.actor = self._guard.admit(call.scope, dict(call.scope["headers"]), route)
         seconds = min(self._limits.seconds[route.kind], call.remaining)
         context.deadline = time.monotonic() + seconds
         handler: Any = route.handler
         try:
             async with asyncio.timeout(seconds):
-                return await handler(message)
+                return await handler(method.parse(data))
         except TimeoutError:
             raise ServiceError("deadline_exceeded", f"The answer took longer than {seconds:g} s.") from None
 
@@ -175,6 +179,7 @@ class _Call:
     request_id: str
     scope: dict[str, Any]
     remaining: float
+    sticky_key: str | None
 
     @classmethod
     def of(cls, rpc: Any) -> _Call:
@@ -189,7 +194,8 @@ class _Call:
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
         remaining = rpc.time_remaining()
-        return cls(request_id_from(sent.get("x-request-id")), scope, math.inf if remaining is None else remaining)
+        seconds = math.inf if remaining is None else remaining
+        return cls(request_id_from(sent.get("x-request-id")), scope, seconds, sent.get(STICKY_KEY.decode()) or None)
 
 
 def _client(peer: str) -> tuple[str, int] | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
 from serving.api.health import HealthAPI
 from serving.api.routes import Kind, Route, Scope
 from serving.errors import ServiceError
@@ -36,6 +38,17 @@ class Method:
     route: Route
     request: Any
     streamed: bool = False
+
+    def parse(self, data: bytes) -> Message:
+        """The request message that ``data`` is.
+
+        Raises:
+            ServiceError: ``bad_request``; it is none.
+        """
+        try:
+            return self.request.FromString(data)
+        except DecodeError:
+            raise ServiceError("bad_request", f"That is no message of {self.route.path}.") from None
 
 
 class OpenInferenceMethods:

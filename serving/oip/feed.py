@@ -6,7 +6,7 @@ Names, datatypes and rows are judged here; ranks and sizes by the runner, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from serving.oip.datatypes import BYTES, declared_datatype
 from serving.oip.values import Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(NamedTuple):
     """The arrays of one run, by input name, and how many rows they have (1 for a model without a batch axis)."""
 
     arrays: dict[str, np.ndarray]

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
+from preprocessing.digest import sha256_hex
 from preprocessing.errors import InputError
 from preprocessing.spec import ModelSpec
 from runners.runner import Run
+from serving.arms import Digest, Opened
 from serving.observability.request_context import RequestContext
 from serving.oip.classification import best_classes
 from serving.oip.datatypes import BYTES, datatype_of
 from serving.oip.feed import feed_of
+from serving.oip.raw import to_raw
 from serving.oip.signature import tensor_outputs
 from serving.oip.values import InferAnswer, InferRequest, RequestedOutput, Tensor
-from serving.predictor import Options
-from serving.registry.records import ModelVersion
+from serving.predictor import FeedOf, Options
 
 
 class Predictions(Protocol):
     """The predictor, as far as tensors need it."""
 
-    async def open(self, options: Options, context: RequestContext) -> ModelVersion:
+    async def open(self, options: Options, context: RequestContext, digest: Digest) -> Opened:
         """The version that answers."""
 
-    async def run_tensors(
-        self, version: ModelVersion, tensors: Mapping[str, np.ndarray], rows: int, context: RequestContext
-    ) -> Run:
+    async def run_tensors(self, opened: Opened, feed: FeedOf, context: RequestContext) -> Run:
         """Run it."""
 
 
@@ -47,12 +47,17 @@ class Inference:
         """
         if request.timeout is not None:
             context.deadline = min(context.deadline, time.monotonic() + request.timeout)
-        version = await self._predictions.open(Options(reference), context)
+        opened = await self._predictions.open(Options(reference), context, lambda: _digest_of(request.inputs))
+        version = opened.version
         wanted = _wanted(request.outputs, version.spec)
-        feed = feed_of(request.inputs, version.spec)
-        run = await self._predictions.run_tensors(version, feed.arrays, feed.rows, context)
+        run = await self._predictions.run_tensors(opened, lambda spec: feed_of(request.inputs, spec), context)
         outputs = tuple(_output(each, run.outputs[each.name], version.spec) for each in wanted)
         return InferAnswer(version.key.id, version.key.version, request.id, outputs)
+
+
+async def _digest_of(inputs: Sequence[Tensor]) -> str:
+    told = [f"{each.name}{each.array.shape}".encode() + to_raw(each.array, each.datatype) for each in inputs]
+    return sha256_hex(b"".join(told))
 
 
 def _wanted(asked: Sequence[RequestedOutput], spec: ModelSpec) -> Sequence[RequestedOutput]:

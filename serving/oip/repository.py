@@ -1,7 +1,7 @@
 """The models as the protocol sees them: described, ready or not, listed, loaded, unloaded.
 
-Lens keeps what is live in the memory of every worker and loads anything else when it is first asked for.  So a version
-is ready when a request for it would be answered, not only while it is in memory.
+Lens loads by itself what a request needs, whatever was in memory before.  So a version is ready when a request for it
+would be answered, not only while it is in memory.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Memory(Protocol):
         """Return once ``version`` is loaded; raises RunnerError."""
 
     async def release(self, version: ModelVersion) -> None:
-        """Give its memory back, unless it is live."""
+        """Give its memory back, unless requests meet it without naming it."""
 
     def keys(self) -> frozenset[ModelKey]:
         """What is loaded."""
@@ -89,8 +89,8 @@ class ModelRepository:
     async def index(self, *, ready_only: bool = False) -> list[dict[str, str]]:
         """One entry for each version of each model: name, version, state and the reason for it."""
         versions = await to_thread(self._catalogue.versions)
-        routing, loaded = self._catalogue.routing(), self._memory.keys()
-        entries = [self._entry(each.key, routing, loaded) for each in versions]
+        loaded = self._memory.keys()
+        entries = [self._entry(each.key, loaded) for each in versions]
         return [entry for entry in entries if entry["state"] == _READY or not ready_only]
 
     async def load(self, reference: str, parameters: Mapping[str, Any]) -> None:
@@ -106,21 +106,21 @@ class ModelRepository:
         await self._memory.ensure(self._catalogue.find(reference))
 
     async def unload(self, reference: str) -> None:
-        """Give back the memory that a version which is not live takes in this worker.
+        """Give back the memory that a version takes in this worker.
 
         Raises:
-            ServiceError: ``model_not_found``, or ``conflict`` where it is live.
+            ServiceError: ``model_not_found``, or ``conflict`` where it is live or a plan of traffic names it.
         """
         version = self._catalogue.find(reference)
-        if self._catalogue.routing().live_key(version.key.id) == version.key:
-            raise ServiceError("conflict", f"{version.key} is live and stays loaded; make another version live first.")
+        if version.key in self._catalogue.routing().answering():
+            detail = f"{version.key} is live, or has a share of the traffic, and stays loaded"
+            raise ServiceError("conflict", f"{detail}; let another version answer first.")
         await self._memory.release(version)
 
-    def _entry(self, key: ModelKey, routing: Routing, loaded: frozenset[ModelKey]) -> dict[str, str]:
-        reason = self._failure(key)
-        state = "UNAVAILABLE" if reason else _READY
-        if not reason and key not in loaded and routing.live_key(key.id) != key:
-            reason = "loaded when first asked for"
+    def _entry(self, key: ModelKey, loaded: frozenset[ModelKey]) -> dict[str, str]:
+        failure = self._failure(key)
+        state = "UNAVAILABLE" if failure else _READY
+        reason = failure or ("" if key in loaded else "loaded when first asked for")
         return {"name": key.id, "version": key.version, "state": state, "reason": reason}
 
     def _failure(self, key: ModelKey) -> str:
