@@ -7,6 +7,9 @@ its place.  Nothing that goes wrong there takes the upload back.
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +17,14 @@ from typing import Any, Protocol
 
 from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
-from serving.optimization.optimizer import Optimized
+from serving.optimization.optimizer import Optimized, stays_exact
 from serving.optimization.report import OptimizationReport
 from serving.registry.records import LiveReport, ModelKey, ModelVersion, valid_name
+
+logger = logging.getLogger(__name__)
+
+_FINISHING_S = 15.0
+"""Before an upload's deadline, what making the fastest mode live and answering may take."""
 
 
 class Prover(Protocol):
@@ -61,8 +69,10 @@ class Activator(Protocol):
 class Optimizer(Protocol):
     """Tries other modes of execution on a version."""
 
-    def optimize(self, version: ModelVersion, pictures: Sequence[Path], *, actor: str) -> Optimized:
-        """Register the modes that pass, judged on ``pictures``; blocks for as long as its budget says."""
+    def optimize(self, version: ModelVersion, pictures: Sequence[Path], *, actor: str, deadline: float) -> Optimized:
+        """Register the modes that pass, judged on ``pictures``; blocks for as long as its budget says, and no longer
+        than until ``deadline`` (``time.monotonic()``).
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Upload:
 
     ``id``, ``name`` and ``version`` may be None: the id then comes from the name or the file's own, the version is the
     next.  ``activate`` None makes the version live where the id has no live version yet.  ``optimize`` tries other
-    modes, on the picture files and ZIP files in ``pictures``.
+    modes, on the picture files and ZIP files in ``pictures``, as long as ``deadline`` (``time.monotonic()``) permits.
     """
 
     path: Path
@@ -87,6 +97,7 @@ class Upload:
     source: str = "upload"
     optimize: bool = False
     pictures: tuple[Path, ...] = ()
+    deadline: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +183,32 @@ class Publisher:
 
     async def _optimize(self, upload: Upload, version: ModelVersion, *, live: bool) -> OptimizationReport:
         """Try other modes; where ``version`` is live the fastest that passes takes its place, and its default's."""
-        assert self._optimizer is not None
-        async with self._optimizations:
-            try:
-                found = await asyncio.to_thread(self._optimizer.optimize, version, upload.pictures, actor=upload.actor)
-            except ServiceError as error:
-                return OptimizationReport(optimized_from=version.key.version, reason=error.text)
+        try:
+            found = await self._optimized(upload, version)
+        except ServiceError as error:
+            return stays_exact(version, error.text)
+        except Exception:  # the upload has succeeded by now, and is to be answered so
+            logger.exception("optimizing %s failed", version.key)
+            return stays_exact(version, "Optimizing failed in a way that nobody foresaw; the server's log has it.")
         if not found.versions or not live:
             return found.report
         return await self._put_in_place(found, upload)
+
+    async def _optimized(self, upload: Upload, version: ModelVersion) -> Optimized:
+        assert self._optimizer is not None
+        end = upload.deadline - _FINISHING_S
+        try:
+            await asyncio.wait_for(self._optimizations.acquire(), end - time.monotonic())
+        except TimeoutError:
+            raise ServiceError(
+                "overloaded", "Others were being optimized for as long as this upload may take."
+            ) from None
+        try:
+            return await asyncio.to_thread(
+                self._optimizer.optimize, version, upload.pictures, actor=upload.actor, deadline=end
+            )
+        finally:
+            self._optimizations.release()
 
     async def _put_in_place(self, found: Optimized, upload: Upload) -> OptimizationReport:
         fastest = found.versions[0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -85,11 +88,11 @@ class Store:
 class FakeOptimizer:
     """Finds one mode that passes, or fails."""
 
-    def __init__(self, error: ServiceError | None = None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self._error = error
         self.asked: list[tuple[ModelKey, tuple[Path, ...]]] = []
 
-    def optimize(self, exact: ModelVersion, pictures: Sequence[Path], *, actor: str) -> Optimized:
+    def optimize(self, exact: ModelVersion, pictures: Sequence[Path], *, actor: str, deadline: float) -> Optimized:
         self.asked.append((exact.key, tuple(pictures)))
         if self._error:
             raise self._error
@@ -131,6 +134,7 @@ async def test_beside_another_live_version_nothing_is_put_in_place() -> None:
     [
         (Store(refuses=FASTER), FakeOptimizer(), "was not made live: a worker cannot load it."),
         (Store(), FakeOptimizer(ServiceError("storage_full", "There is no space.")), "There is no space."),
+        (Store(), FakeOptimizer(RuntimeError("a defect")), "the server's log has it"),
     ],
 )
 async def test_an_upload_succeeds_as_it_is_where_optimizing_fails(
@@ -140,3 +144,28 @@ async def test_an_upload_succeeds_as_it_is_where_optimizing_fails(
     assert store.live == [EXACT] and made.report is not None
     assert made.optimization is not None and made.optimization.mode == "fp32"
     assert reason in made.optimization.reason
+
+
+async def test_an_upload_waits_for_others_that_are_optimized_no_longer_than_its_deadline_permits() -> None:
+    store, first = Store(), SlowOptimizer()
+    publisher = Publisher(store, store, store, first)
+    ahead = asyncio.create_task(publisher.publish(UPLOAD))
+    await asyncio.to_thread(first.begun.wait)
+    made = await publisher.publish(replace(UPLOAD, deadline=time.monotonic()))
+    assert made.report is not None and made.optimization is not None
+    assert made.optimization.mode == "fp32" and "Others were being optimized" in made.optimization.reason
+    first.may_end.set()
+    assert (await ahead).optimization is not None
+
+
+class SlowOptimizer(FakeOptimizer):
+    """Takes until it may end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def optimize(self, exact: ModelVersion, pictures: Sequence[Path], *, actor: str, deadline: float) -> Optimized:
+        self.begun.set()
+        self.may_end.wait()
+        return super().optimize(exact, pictures, actor=actor, deadline=deadline)

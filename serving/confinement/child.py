@@ -64,7 +64,7 @@ def ask_child(
     Raises:
         ChildFailed: it refused, was late, crashed, ran out of memory, or gave no readable answer.
     """
-    told = {"request": dict(request), "limits": asdict(limits)}
+    told = {"request": dict(request), "limits": asdict(limits), "parent": os.getpid()}
     child = _Child(module, json.dumps(told).encode(), limits.seconds, scratch)
     if not child.answer:
         raise ChildFailed(_death(child, limits, task))

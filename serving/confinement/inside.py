@@ -6,6 +6,7 @@ print: that goes nowhere.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -27,6 +28,7 @@ UNKNOWN_CODE = "unknown"
 
 MAX_OPEN_FILES = 64
 _NICENESS = 10
+_PR_SET_PDEATHSIG = 1
 _MEMORY_REASONS = ("bad_alloc", "bad allocation", "Failed to allocate memory", "out of memory", "std::length_error")
 
 Request = dict[str, Any]
@@ -44,6 +46,7 @@ def answer_once(prepare: Callable[[], Work]) -> None:
     channel = _take_stdout()
     work = prepare()
     told = json.load(sys.stdin)
+    _end_with(told["parent"])
     _limit(**told["limits"])
     answer = json.dumps(_answer(work, told["request"])).encode()
     with os.fdopen(channel, "wb") as pipe:
@@ -55,6 +58,13 @@ def _take_stdout() -> int:
     channel = os.dup(1)
     os.dup2(2, 1)
     return channel
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this process with its parent, which may be killed and cannot say goodbye then."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        os._exit(1)
 
 
 def _limit(seconds: float, memory_mb: int | None, threads: int, file_mb: int) -> None:
@@ -72,7 +82,7 @@ def _limit(seconds: float, memory_mb: int | None, threads: int, file_mb: int) ->
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
     os.nice(_NICENESS)
-    # Should the parent die, nobody else would end a child that sleeps.
+    # A parent that is frozen does not end a child that sleeps.
     signal.alarm(int(seconds) + 2)
 
 

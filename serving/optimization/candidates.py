@@ -39,7 +39,7 @@ class Candidate:
 
 
 def candidates(available: Sequence[str], serving: Sequence[str]) -> tuple[Candidate, ...]:
-    """The modes to be tried.
+    """The modes to be tried, the one that takes longest last: it gets the time that the others left.
 
     A mode names its provider alone: where that is missing later, loading fails and says so, and nothing else serves
     under its name.
@@ -58,7 +58,7 @@ def candidates(available: Sequence[str], serving: Sequence[str]) -> tuple[Candid
     if CPU in available:
         # On a GPU fp32 is the faster one anyway; on a CPU, whoever serves it, INT8 has to be measured.
         int8 = Candidate(Execution(mode="int8", providers=(CPU,)), is_quantized=True)
-        found = found if current in _gpu_providers() else [int8, *found]
+        found = found if current in _gpu_providers() else [*found, int8]
     return tuple(found)
 
 

@@ -13,9 +13,12 @@ from pathlib import Path
 from serving.errors import ServiceError
 
 CALIBRATION_SHARE = 6
-"""One picture in so many calibrates: of 120 then 100 are left to judge, which is what it takes."""
+"""One picture in so many calibrates: of 120 then 100 are left to judge, which is what it takes by default."""
 
-MAX_CALIBRATION = 64
+MIN_JUDGED = 100
+"""Fewer pictures calibrate where it would not come to so many, but not fewer than ``MIN_CALIBRATION``."""
+
+MIN_CALIBRATION, MAX_CALIBRATION = 8, 64
 MAX_JUDGED = 500
 MAX_PICTURES = MAX_CALIBRATION + MAX_JUDGED
 MAX_ENTRIES = 20_000
@@ -31,6 +34,11 @@ class Evidence:
 
     calibration: tuple[bytes, ...]
     judged: tuple[bytes, ...]
+
+    @property
+    def every(self) -> tuple[bytes, ...]:
+        """All of them, for a candidate that was not calibrated; those first that judge the others, too."""
+        return self.judged + self.calibration
 
 
 def read_evidence(sources: Sequence[Path]) -> Evidence:
@@ -52,8 +60,13 @@ def split(pictures: Sequence[bytes]) -> Evidence:
     """Part ``pictures`` by digest; of equal ones one is left."""
     by_digest = {hashlib.sha256(picture).digest(): picture for picture in pictures}
     ordered = [by_digest[digest] for digest in sorted(by_digest)]
-    calibrating = min(len(ordered) // CALIBRATION_SHARE, MAX_CALIBRATION)
+    calibrating = _calibrating(len(ordered))
     return Evidence(tuple(ordered[:calibrating]), tuple(ordered[calibrating : calibrating + MAX_JUDGED]))
+
+
+def _calibrating(count: int) -> int:
+    share, spare = min(count // CALIBRATION_SHARE, MAX_CALIBRATION), count - MIN_JUDGED
+    return spare if MIN_CALIBRATION <= spare < share else share
 
 
 @dataclass(frozen=True, slots=True)

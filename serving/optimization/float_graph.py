@@ -19,6 +19,7 @@ WEIGHTED = {"Conv", "Gemm", "MatMul"}
 QUANTIZABLE = WEIGHTED | ACTIVATIONS | {"Add", "AveragePool", "Concat", "GlobalAveragePool", "MaxPool"}
 """Operators that ONNX Runtime has INT8 kernels for, and that networks for pictures are made of."""
 
+_STANDARD = ("", "ai.onnx")
 _INT8_ALREADY = ("QuantizeLinear", "DequantizeLinear", "QLinear", "ConvInteger", "MatMulInteger", "DynamicQuantize")
 
 
@@ -65,6 +66,11 @@ def read_float_graph(path: Path, folder: Path) -> FloatGraph:
     return FloatGraph(onnx.shape_inference.infer_shapes(model), _layers(model.graph))
 
 
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of the standard operators that the model uses."""
+    return next(int(opset.version) for opset in model.opset_import if opset.domain in _STANDARD)
+
+
 def consumers(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
     """Tensor name -> the nodes that read it."""
     found: dict[str, list[onnx.NodeProto]] = {}
@@ -82,12 +88,11 @@ def _folded(path: Path, copy: Path) -> onnx.ModelProto:
     ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     model = onnx.load(copy)
     copy.unlink()
-    used = {node.domain for node in model.graph.node} | {""}
+    used = {node.domain for node in model.graph.node} | set(_STANDARD)
     opsets = [opset for opset in model.opset_import if opset.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(opsets)
-    opset = next(opset.version for opset in opsets if opset.domain == "")
-    return model if opset >= FIRST_OPSET else version_converter.convert_version(model, FIRST_OPSET)
+    return model if opset_of(model) >= FIRST_OPSET else version_converter.convert_version(model, FIRST_OPSET)
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:

@@ -4,6 +4,7 @@ pictures.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,15 +80,18 @@ class Int8Search:
 
     def run(self) -> Found:
         """The recipe that is fastest among the closest, with as few layers in fp32 as will do."""
-        recipe = self._best_recipe()
-        kept = self._kept_layers(recipe)
+        recipe, error = self._best_recipe()
+        kept = self._kept_layers(recipe) if error > self._target and self._may_go_on() else ()
         return Found(self._quantize(recipe, kept), recipe, tuple(layer.name for layer in kept))
 
-    def _best_recipe(self) -> Recipe:
-        tried = [(recipe, *self._trial(recipe)) for recipe in RECIPES if self._may_go_on()]
+    def _best_recipe(self) -> tuple[Recipe, float]:
+        """With its error where everything is in INT8."""
+        may_go_on = self._half_time_is_left()
+        tried = [(recipe, *self._trial(recipe)) for recipe in RECIPES if may_go_on()]
         closest = min((error for _, error, _ in tried), default=0.0)
         close = [each for each in tried if each[1] <= EQUALLY_CLOSE * closest]
-        return max(close, key=lambda each: each[2])[0] if close else RECIPES[-1]
+        recipe, error, _ = max(close, key=lambda each: each[2], default=(RECIPES[-1], math.inf, 0.0))
+        return recipe, error
 
     def _trial(self, recipe: Recipe) -> tuple[float, float]:
         """Error and speed-up where everything is in INT8."""
@@ -107,13 +111,11 @@ class Int8Search:
             session = self._open(self._quantize(recipe, others))
             return self._error(session, self._feeds[:RANKING_PICTURES])
 
-        if error_keeping(()) <= self._target:
-            return ()
         ranked = rank_by_damage(self._graph.layers, damage, self._half_time_is_left())
-        return fewest_kept(ranked, error_keeping, self._target)
+        return fewest_kept(ranked, error_keeping, self._target, self._may_go_on)
 
     def _half_time_is_left(self) -> Callable[[], bool]:
-        """Ranking may take half of what is left now; the rest is for trying what it found."""
+        """Comparing may take half of what is left now; the rest is for what follows from it."""
         middle = (time.monotonic() + self._deadline) / 2
         return lambda: time.monotonic() < middle
 

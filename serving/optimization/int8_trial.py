@@ -11,9 +11,10 @@ from serving.confinement.inside import Request
 from serving.errors import ServiceError
 from serving.optimization.calibration import observe
 from serving.optimization.evidence import read_evidence
-from serving.optimization.float_graph import FloatGraph, NotQuantizable, read_float_graph
+from serving.optimization.float_graph import FloatGraph, NotQuantizable, opset_of, read_float_graph
 from serving.optimization.int8_search import Found, Int8Search
 from serving.optimization.pictures import Feed, picture_feeds
+from serving.optimization.report import Made
 
 
 def make_int8(request: Request) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def make_int8(request: Request) -> dict[str, Any]:
         deadline=started + float(request["seconds"]),
     ).run()
     target.write_bytes(found.model.SerializeToString())
-    return _told(found, graph, calibrated_on=len(feeds))
+    return _told(found, graph, calibrated_on=len(feeds)).model_dump()
 
 
 def _graph(path: Path, folder: Path) -> FloatGraph:
@@ -57,15 +58,11 @@ def _full_rows(feed: Feed, spec: ModelSpec) -> Feed:
     return {name: array.repeat(spec.batch_size, axis=0) for name, array in feed.items()}
 
 
-def _told(found: Found, graph: FloatGraph, *, calibrated_on: int) -> dict[str, Any]:
-    opsets = {each.domain: each.version for each in found.model.opset_import}
-    return {
-        "opset": opsets.get("", opsets.get("ai.onnx")),
-        "ir_version": found.model.ir_version,
-        "settings": {
-            "weights": found.recipe.name,
-            "layers": len(graph.layers),
-            "kept_in_fp32": list(found.kept),
-            "calibrated_on": calibrated_on,
-        },
+def _told(found: Found, graph: FloatGraph, *, calibrated_on: int) -> Made:
+    settings = {
+        "weights": found.recipe.name,
+        "layers": len(graph.layers),
+        "kept_in_fp32": list(found.kept),
+        "calibrated_on": calibrated_on,
     }
+    return Made(opset=opset_of(found.model), ir_version=found.model.ir_version, settings=settings)

@@ -19,6 +19,7 @@ from serving.errors import ServiceError
 from serving.optimization.evidence import read_evidence
 from serving.optimization.judging import judge
 from serving.optimization.pictures import Feed, picture_feeds
+from serving.optimization.report import Judged
 from serving.optimization.timing import paired_timing
 
 TIMING_PAIRS = 150
@@ -29,7 +30,8 @@ Array = npt.NDArray[Any]
 
 
 def judge_mode(request: Request) -> dict[str, Any]:
-    """Judge and time ``candidate`` against ``exact`` on the pictures that were kept for it, as many as time allows.
+    """Judge and time ``candidate`` against ``exact``, on as many pictures as time allows; on none of those that it was
+    calibrated on.
 
     Raises:
         ServiceError: there is no picture to judge it on.
@@ -40,7 +42,8 @@ def judge_mode(request: Request) -> dict[str, Any]:
     evidence = read_evidence([Path(source) for source in request["pictures"]])
     answers: list[tuple[Array, Array]] = []
     feed: Feed = {}
-    for feed in picture_feeds(evidence.judged, exact.spec.served):
+    pictures = evidence.judged if request["calibrated"] else evidence.every
+    for feed in picture_feeds(pictures, exact.spec.served):
         answers.append((exact.probabilities(feed), candidate.probabilities(feed)))
         if time.monotonic() > end:
             break
@@ -53,7 +56,7 @@ def judge_mode(request: Request) -> dict[str, Any]:
         rounds=TIMING_PAIRS,
         seconds=float(request["seconds"]) * TIMING_SHARE,
     )
-    return {"judgement": judgement.model_dump(), "timing": timing.model_dump()}
+    return Judged(judgement=judgement, timing=timing).model_dump()
 
 
 class _Side:

@@ -28,6 +28,21 @@ class Timing(Frozen):
     speedup: float = Field(gt=0, description="Median of the pairs' ratios; above 1 the candidate is faster.")
 
 
+class Made(Frozen):
+    """What a child says of the INT8 file that it wrote."""
+
+    opset: int
+    ir_version: int
+    settings: dict[str, Any]
+
+
+class Judged(Frozen):
+    """What a child says of a mode that it compared with the exact one."""
+
+    judgement: Judgement
+    timing: Timing
+
+
 class CandidateReport(Frozen):
     """One mode that was tried."""
 

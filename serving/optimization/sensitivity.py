@@ -26,7 +26,10 @@ def rank_by_damage(
 
 
 def fewest_kept(
-    ranked: Sequence[Layer], error_keeping: Callable[[Sequence[Layer]], float], target: float
+    ranked: Sequence[Layer],
+    error_keeping: Callable[[Sequence[Layer]], float],
+    target: float,
+    may_go_on: Callable[[], bool],
 ) -> Sequence[Layer]:
     """The shortest beginning of ``ranked`` that has to stay in fp32 for an error of at most ``target``.
 
@@ -37,9 +40,10 @@ def fewest_kept(
         ranked: the most damaging layer first.
         error_keeping: the error where those layers are in fp32; supposed to fall with every further one.
         target: the largest error that will do.
+        may_go_on: asked before each look at an error; once it says no, the fewest that are known to do are the answer.
     """
     low, high = 0, len(ranked) // 2
-    while low < high:
+    while low < high and may_go_on():
         middle = (low + high) // 2
         if error_keeping(ranked[:middle]) <= target:
             high = middle

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from serving.confinement.child import ChildFailed, Limits, ask_child
@@ -68,3 +71,26 @@ def test_a_child_writes_nothing_unless_it_may_and_then_only_so_much(tmp_path: Pa
     assert ask("write", roomy, scratch=tmp_path, bytes=1 << 19) == {"folder": str(tmp_path)}
     refusal("write", roomy, scratch=tmp_path, bytes=1 << 21)
     assert (tmp_path / "large").stat().st_size <= 1 << 20
+
+
+ASKING = """
+from serving.confinement.child import Limits, ask_child
+ask_child("tests.confinement.misbehaving", {"habit": "hang"}, Limits(60, 256), task="its test")
+"""
+
+
+def test_a_child_ends_with_its_parent_even_where_that_is_killed(root: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ASKING], cwd=root) as parent:
+        child = limited_child(psutil.Process(parent.pid))
+        parent.kill()
+    assert psutil.wait_procs([child], timeout=10) == ([child], [])
+
+
+def limited_child(parent: psutil.Process) -> psutil.Process:
+    """The child of ``parent``, once it has given up its rights."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        for child in parent.children():
+            if child.nice() == 10:
+                return child
+    raise AssertionError("no child was started")

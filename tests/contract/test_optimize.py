@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
@@ -112,3 +117,51 @@ def test_another_word_is_refused(lens: LensServer) -> None:
     files = {"model": ("m.onnx", hue_network())}
     answer = requests.post(f"{lens.url}/upload", files=files, data={"optimize": "int4"}, timeout=60)
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "optimize"])
+
+
+TRIAL = "serving.optimization.trial"
+
+
+def trial_of(lens: LensServer) -> psutil.Process:
+    """The child that tries a mode at the moment."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for child in psutil.Process(lens.process.pid).children(recursive=True):
+            try:
+                if TRIAL in child.cmdline() and child.nice() == 10:
+                    return child
+            except psutil.NoSuchProcess:
+                continue
+    raise AssertionError("nothing was tried")
+
+
+def test_a_mode_that_crashes_is_discarded_and_the_upload_succeeds_as_it_is(lens: LensServer) -> None:
+    with ThreadPoolExecutor(1) as uploading:
+        answer = uploading.submit(upload, lens, "crashing", optimize="auto")
+        trial_of(lens).send_signal(signal.SIGSEGV)
+        made = answer.result(120)
+    assert (made["live"], made["mode"]) == (True, "fp32")
+    candidate = made["optimization"]["candidates"][0]
+    assert not candidate["passed"] and "crashed" in candidate["reason"] and "SIGSEGV" in candidate["reason"]
+    assert ask(lens)["mode"] == "fp32"
+
+
+def test_a_mode_that_takes_too_long_is_discarded_and_the_upload_succeeds_as_it_is(tmp_path: Path) -> None:
+    with lens_server(tmp_path, {"LENS_WORKERS": "1", "LENS_OPTIMIZE_S": "0.5"}) as lens:
+        made = upload(lens, "slow", optimize="auto")
+        assert (made["live"], made["mode"]) == (True, "fp32")
+        assert "did not finish" in made["optimization"]["candidates"][0]["reason"]
+        assert ask(lens)["mode"] == "fp32"
+
+
+def test_shutting_down_leaves_no_trial_behind(tmp_path: Path) -> None:
+    with lens_server(tmp_path, {"LENS_WORKERS": "1", "LENS_DRAIN_S": "1"}) as lens, ThreadPoolExecutor(1) as uploading:
+        answer = uploading.submit(upload, lens, "cut", optimize="auto")
+        trial = trial_of(lens)
+        trial.suspend()
+        began = time.monotonic()
+        assert lens.stop() == 0
+        assert time.monotonic() - began < 20
+        assert psutil.wait_procs([trial], timeout=5) == ([trial], [])
+        with pytest.raises((AssertionError, requests.ConnectionError)):
+            answer.result(60)

@@ -12,9 +12,9 @@ CPU, OPENVINO, CUDA = "CPUExecutionProvider", "OpenVINOExecutionProvider", "CUDA
     [
         ([CPU], [CPU], ["int8"]),
         (["AzureExecutionProvider", CPU], [CPU], ["int8"]),
-        ([OPENVINO, CPU], [CPU], ["int8", "openvino"]),
+        ([OPENVINO, CPU], [CPU], ["openvino", "int8"]),
         ([OPENVINO, CPU], [OPENVINO, CPU], ["int8"]),
-        (["TensorrtExecutionProvider", CUDA, CPU], [CPU], ["int8", "cuda", "tensorrt"]),
+        (["TensorrtExecutionProvider", CUDA, CPU], [CPU], ["cuda", "tensorrt", "int8"]),
         (["TensorrtExecutionProvider", CUDA, CPU], [CUDA, CPU], ["tensorrt"]),
         ([CPU], [CUDA, CPU], ["int8"]),
     ],

@@ -18,6 +18,14 @@ def test_no_picture_both_calibrates_and_judges() -> None:
     parted = split(PICTURES[:120])
     assert (len(parted.calibration), len(parted.judged)) == (20, 100)
     assert set(parted.calibration).isdisjoint(parted.judged)
+    assert set(parted.every) == set(PICTURES[:120])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "calibration"), [(5, 0), (60, 10), (107, 17), (108, 8), (111, 11), (119, 19), (240, 40), (1200, 64)]
+)
+def test_fewer_calibrate_where_enough_would_not_be_left_to_judge(pictures: int, calibration: int) -> None:
+    assert len(split(PICTURES[:pictures]).calibration) == calibration
 
 
 def test_every_reader_parts_them_alike_however_they_came(tmp_path: Path) -> None:

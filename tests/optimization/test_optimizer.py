@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from preprocessing.spec import Execution, ModelSpec
 from runners.runner import OnnxRunner
 from serving.errors import ServiceError
+from serving.optimization.budget import Budget
 from serving.optimization.judging import Bounds
-from serving.optimization.optimizer import Budget, Optimizer
+from serving.optimization.optimizer import Optimizer
+from serving.registry.file_lock import exclusive
 from serving.registry.records import ModelKey, ModelVersion
 from serving.registry.registry import Registry
 from tests.optimization.networks import hue_network, hue_pictures, hue_spec, written, zipped
@@ -58,8 +61,8 @@ def test_a_mode_that_passes_becomes_a_version_with_its_lineage_and_its_judgement
     assert found.versions == (version,)
     assert version.spec.execution == Execution(mode="int8", providers=CPU)
     assert version.sha256 != exact.sha256
-    assert version.optimized_from == "v1"
-    assert version.optimization == found.report.candidates[0].model_dump()
+    assert version.summary.optimized_from == "v1"
+    assert version.summary.optimization == found.report.candidates[0].model_dump()
     judgement = found.report.candidates[0].judgement
     assert judgement is not None
     assert (judgement.pictures, judgement.classes, judgement.agreement) == (105, 6, 1.0)
@@ -113,6 +116,35 @@ def test_what_disagrees_is_discarded_with_its_reason(registry: Registry, picture
 
 
 @pytest.mark.parametrize(
+    ("habit", "reason"),
+    [
+        ("crash", "crashed the process of being quantized (SIGSEGV)"),
+        ("hang", "did not finish being quantized within"),
+        ("eat", "more than the 2048 MiB of memory"),
+        ("lie", "no readable answer"),
+    ],
+)
+def test_whatever_a_child_does_its_mode_is_discarded_with_the_reason(
+    registry: Registry, pictures: list[Path], monkeypatch: pytest.MonkeyPatch, habit: str, reason: str
+) -> None:
+    monkeypatch.setattr("serving.optimization.trial_client._TRIAL", "tests.optimization.misbehaving")
+    exact = registered(registry, habit.encode(), hue_spec())
+    brief = dataclasses.replace(BUDGET, seconds=5)
+    found = optimizer(registry, budget=brief).optimize(exact, pictures, actor="tester")
+    assert found.versions == () and reason in found.report.candidates[0].reason
+    assert [version.key.version for version in registry.versions()] == ["v1"]
+
+
+def test_it_ends_by_its_deadline_and_does_not_wait_longer_for_others(registry: Registry, pictures: list[Path]) -> None:
+    exact = registered(registry, hue_network(), hue_spec())
+    late = time.monotonic() + 0.5
+    candidate = optimizer(registry).optimize(exact, pictures, actor="tester", deadline=late).report.candidates[0]
+    assert "did not finish" in candidate.reason
+    with exclusive(registry.home / "run" / "optimize.lock", seconds=1), pytest.raises(ServiceError, match="Another"):
+        optimizer(registry).optimize(exact, pictures, actor="tester", deadline=time.monotonic() + 0.1)
+
+
+@pytest.mark.parametrize(
     ("budget", "reason"),
     [
         (Budget(seconds=0.5, memory_mb=2048, threads=1), "did not finish being quantized within"),
@@ -155,3 +187,17 @@ def test_an_optimized_version_is_not_optimized_again(registry: Registry, picture
     spec = hue_spec().replaced(execution=Execution(mode="int8", providers=CPU))
     with pytest.raises(ServiceError, match="is an optimized version"):
         optimizer(registry).optimize(registered(registry, hue_network(), spec), pictures, actor="tester")
+
+
+def test_another_provider_becomes_a_version_of_the_same_file(registry: Registry, pictures: list[Path]) -> None:
+    openvino = "OpenVINOExecutionProvider"
+    if openvino not in ort.get_available_providers():
+        pytest.skip("this environment was not made with RUNTIME=openvino")
+    exact = registered(registry, hue_network(), hue_spec())
+    version = optimizer(registry, available=(openvino,)).optimize(exact, pictures, actor="tester").versions[0]
+    assert (version.key.version, version.sha256) == ("v1-openvino", exact.sha256)
+    assert version.spec.execution == Execution(mode="openvino", providers=(openvino,))
+    runner = OnnxRunner(threads=1, providers=CPU, max_batch=4, max_queue=64)
+    runner.load("openvino", version.model_path, version.spec)
+    runner.prove("openvino")
+    runner.close()

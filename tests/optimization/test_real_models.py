@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from preprocessing.spec import ModelSpec
+from serving.optimization.budget import Budget
 from serving.optimization.judging import Bounds
-from serving.optimization.optimizer import Budget, Optimizer
+from serving.optimization.optimizer import Optimizer
 from serving.optimization.report import Judgement
 from serving.registry.sandbox import Sandbox
 from tests.registry.registering import opened

@@ -27,9 +27,15 @@ def test_layers_for_which_no_time_is_left_count_as_harmless() -> None:
 def test_as_few_layers_stay_as_will_do() -> None:
     ranked = rank_by_damage(LAYERS, lambda layer: DAMAGE[layer.name], lambda: True)
     for target, names in ((20, ""), (19, "c"), (6, "ca"), (5, "cae"), (3, "cae"), (2, "caeh")):
-        assert "".join(layer.name for layer in fewest_kept(ranked, error_keeping, target)) == names
+        assert "".join(layer.name for layer in fewest_kept(ranked, error_keeping, target, lambda: True)) == names
 
 
 def test_never_more_than_half_of_the_layers_stay() -> None:
     ranked = rank_by_damage(LAYERS, lambda layer: DAMAGE[layer.name], lambda: True)
-    assert len(fewest_kept(ranked, error_keeping, -1)) == 4
+    assert len(fewest_kept(ranked, error_keeping, -1, lambda: True)) == 4
+
+
+def test_where_time_is_over_as_many_stay_as_are_known_to_do() -> None:
+    ranked = rank_by_damage(LAYERS, lambda layer: DAMAGE[layer.name], lambda: True)
+    looks = iter([True, False])
+    assert len(fewest_kept(ranked, error_keeping, 19, lambda: next(looks))) == 2
