@@ -1,4 +1,4 @@
-"""Whether anything else is under way on this host, told through memory that its workers share.
+"""What is under way in the workers of a server, told through memory that they share.
 
 Every worker has a row of one small file that all of them map, and holds the lock on the byte of its row's number.
 The kernel takes the lock back when a worker dies, so a row whose lock is free counts for nothing.
@@ -44,25 +44,25 @@ class Activity:
             raise
 
     def begin(self) -> bool:
-        """Count one more thing under way, and tell whether it is the only one on the host.  Microseconds."""
+        """Count one more thing under way, and tell whether it is the only one in all workers.  Microseconds."""
         with self._changing:
             self._rows[self._mine] += 1
-            return self._rows[self._mine] == 1 and not self._others()
+            return self._rows[self._mine] == 1 and self.others_idle()
 
     def end(self) -> None:
         """Count one less."""
         with self._changing:
             self._rows[self._mine] -= 1
 
+    def others_idle(self) -> bool:
+        """Whether nothing is under way in any other worker."""
+        busy = np.flatnonzero(self._rows != 0).tolist()  # of a copy: they change meanwhile
+        return not any(slot != self._mine and self._is_alive(slot) for slot in busy)
+
     def leave(self) -> None:
         """Give the row back.  Nothing else may be called after it."""
         self._rows[self._mine] = 0
         os.close(self._file)
-
-    def _others(self) -> bool:
-        if np.count_nonzero(self._rows) == 1:
-            return False
-        return any(slot != self._mine and self._is_alive(slot) for slot in np.flatnonzero(self._rows).tolist())
 
     def _take_row(self) -> int:
         for slot in range(_ROWS):

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from runners.batch_size import BatchSize
@@ -27,12 +27,13 @@ class RunModel(Protocol):
 
 
 class Batcher:
-    """The queue before one loaded model, and the thread that runs it; callers wait on any number of event loops.
+    """The queue before one loaded model, and the threads that run it; callers wait on any number of event loops.
 
     Items are taken in order.  Where the rows of a batch do not influence each other (``batchable``), items of the same
     names, dtypes and shapes run together, as many as measurement finds worth it, and each gets its own outcome: if
     the batch fails, or its answer cannot be sliced by row, its items run again alone.
     A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
+    One run goes at a time; while cores are spare, as many side by side as there are lanes.
 
     Args:
         run: the model.
@@ -41,6 +42,8 @@ class Batcher:
         max_queue: items that may wait.
         inline_below: runs expected to be shorter than so many seconds start in the caller's thread; 0 turns it off.
         on_batch: is told of every run that succeeded: rows, seconds.
+        lanes: runs that may go side by side; each gets a thread when it is first needed.
+        spare: whether another run would find a core idle.
         clock: monotonic seconds.
     """
 
@@ -53,6 +56,8 @@ class Batcher:
         max_queue: int,
         inline_below: float = INLINE_BELOW,
         on_batch: Callable[[int, float], None] | None = None,
+        lanes: int = 1,
+        spare: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = run
@@ -63,17 +68,19 @@ class Batcher:
         self._clock = clock
         self._inline = Inline(inline_below)
         self._waiting: deque[Item] = deque()
-        self._running: Sequence[Item] = ()
+        self._running: set[Item] = set()
+        self._runs = 0
         self._changed = threading.Condition()
-        self._turn = threading.Lock()
         self._refusal: Callable[[], RunnerError] | None = None
-        self._thread = threading.Thread(target=self._work, name="lens-batcher", daemon=True)
-        self._thread.start()
+        self._lanes = lanes
+        self._spare = spare
+        self._threads: list[threading.Thread] = []
+        self._open_lane()
 
     @property
     def healthy(self) -> bool:
         """Whether what is submitted will be run."""
-        return self._refusal is None and self._thread.is_alive()
+        return self._refusal is None and all(thread.is_alive() for thread in self._threads)
 
     @property
     def depth(self) -> int:
@@ -88,20 +95,20 @@ class Batcher:
             DeadlineExceeded: ``deadline`` (on the batcher's clock) passed before or during the run.
             InferenceFailed: the model failed on these inputs.
             ModelNotLoaded: the batcher was closed.
-            RunnerError: its thread has died.
+            RunnerError: a thread of it has died.
         """
         short = self._inline.expects(rows * self._size.row_seconds())
-        if short and not self._waiting and self._turn.acquire(blocking=False):
+        if short and self._begin_alone():
             try:
                 answer = self._run_inline(inputs, rows, deadline)
             finally:
-                self._turn.release()
+                self._end_alone()
             if answer is not None:
                 return answer
         return await self.enqueue(inputs, rows, deadline)
 
     async def enqueue(self, inputs: Feed, rows: int, deadline: float) -> Run:
-        """``submit``, always through the queue and its thread."""
+        """``submit``, always through the queue and a thread of its own."""
         remaining = deadline - self._clock()
         if remaining <= 0:
             raise _expired()
@@ -120,18 +127,19 @@ class Batcher:
             self._refusal = self._refusal or _unloaded
             if now:
                 self._fail_all(self._refusal)
-            self._changed.notify()
+            self._changed.notify_all()
         if not now:
-            self._thread.join()
-            with self._turn:  # an inline run may still be on its way
-                pass
+            for thread in self._threads:
+                thread.join()
+            with self._changed:  # an inline run may still be on its way
+                self._changed.wait_for(lambda: not self._runs)
 
     # In the caller's thread.
 
     def _run_inline(self, inputs: Feed, rows: int, deadline: float) -> Run | None:
         """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile."""
         started = self._clock()
-        if self._waiting or not self.healthy or self._inline.paused(started):
+        if not self.healthy or self._inline.paused(started):
             return None
         leash = self._inline.leash(started)
         try:
@@ -154,61 +162,81 @@ class Batcher:
             if len(self._waiting) >= self._max_queue:
                 raise Overloaded("Too many requests wait for this model.", retry_after=self._retry_after())
             self._waiting.append(item)
-            self._changed.notify()
+            self._call_lane()
 
     def _retry_after(self) -> int:
         seconds = len(self._waiting) * self._size.row_seconds()
         return max(1, math.ceil(seconds)) if seconds < math.inf else 1
 
-    # In the batcher's own thread.
+    def _begin_alone(self) -> bool:
+        with self._changed:
+            alone = not self._waiting and not self._runs
+            self._runs += alone
+            return alone
+
+    def _end_alone(self) -> None:
+        with self._changed:
+            self._runs -= 1
+            if self._waiting or self._refusal is not None:
+                self._changed.notify_all()
+
+    # In the batcher's own threads.
 
     def _work(self) -> None:
         try:
-            while self._wait():
-                with self._turn:
-                    outcomes = self._run_next()
-                # The turn was given back first: a caller that comes again at once finds the model free.
+            while (batch := self._begin_next()) is not None:
+                try:
+                    outcomes = self._run_batch(batch)
+                finally:
+                    with self._changed:
+                        self._runs -= 1
+                # After the run has ended: a caller that comes again at once finds the model free.
                 deliver(outcomes)
-                self._running = ()
+                self._running.difference_update(batch)
         except BaseException:
-            logger.exception("the thread of a model has died")
-        finally:
+            logger.exception("a thread of a model has died")
             with self._changed:
                 self._refusal = self._refusal or _died
                 self._fail_all(self._refusal)
+        finally:
+            with self._changed:
+                self._changed.notify_all()
 
-    def _wait(self) -> bool:
-        """Sleep until something waits; False once closed and drained."""
+    def _begin_next(self) -> list[Item] | None:
+        """Sleep until something waits and may be run, and take it; None once closed and drained."""
         with self._changed:
-            while not self._waiting:
-                if self._refusal is not None:
-                    return False
+            while not (self._waiting and self._may_run()):
+                if self._refusal is not None and not self._waiting:
+                    return None
                 self._changed.wait()
-        return True
-
-    def _run_next(self) -> list[tuple[Item, Outcome]]:
-        self._running = batch = self._take()
-        if len(batch) > 1:
-            return self._run_together(batch)
-        return [(item, self._run_alone(item)) for item in batch]
+            batch = self._take()
+            self._running.update(batch)
+            self._runs += 1
+            if self._waiting:
+                self._call_lane()
+            return batch
 
     def _take(self) -> list[Item]:
         """The oldest item and those behind it that may run with it.  Whose caller has gone is dropped."""
         batch: list[Item] = []
-        with self._changed:
-            limit = self._size.choose(len(self._waiting)) if self._batchable else 1
-            rows = 0
-            while self._waiting:
-                item = self._waiting[0]
-                if batch and (item.signature != batch[0].signature or rows + item.rows > limit):
-                    break
-                self._waiting.popleft()
-                if not item.abandoned:
-                    batch.append(item)
-                    rows += item.rows
-                if rows >= limit:
-                    break
+        limit = self._size.choose(len(self._waiting)) if self._batchable else 1
+        rows = 0
+        while self._waiting:
+            item = self._waiting[0]
+            if batch and (item.signature != batch[0].signature or rows + item.rows > limit):
+                break
+            self._waiting.popleft()
+            if not item.abandoned:
+                batch.append(item)
+                rows += item.rows
+            if rows >= limit:
+                break
         return batch
+
+    def _run_batch(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
+        if len(batch) > 1:
+            return self._run_together(batch)
+        return [(item, self._run_alone(item)) for item in batch]
 
     def _run_together(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
         rows = sum(item.rows for item in batch)
@@ -237,6 +265,25 @@ class Batcher:
         except Exception as error:
             return error
         return Run(outputs, seconds, item.rows)
+
+    # In either, with the lock.
+
+    def _may_run(self) -> bool:
+        return not self._runs or self._spare()
+
+    def _call_lane(self) -> None:
+        """Have what waits run, where it may: by a thread that sleeps, else by a new one."""
+        if not self._may_run():
+            return
+        if self._runs < len(self._threads):
+            self._changed.notify()
+        elif self._runs < self._lanes:
+            self._open_lane()
+
+    def _open_lane(self) -> None:
+        thread = threading.Thread(target=self._work, name="lens-batcher", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     # In either.
 

@@ -17,6 +17,7 @@ from preprocessing.spec import ModelSpec
 from runners.batcher import Batcher
 from runners.errors import InferenceFailed, LoadFailed, ModelNotLoaded
 from runners.fused_model import open_model
+from runners.host import Host
 from runners.inline import INLINE_BELOW
 from runners.item import Run
 from runners.model import Model
@@ -53,7 +54,7 @@ class Runner(Protocol):
 
 
 class OnnxRunner:
-    """ONNX Runtime in this process: one session, one queue and one thread for each loaded model.
+    """ONNX Runtime in this process: a session and a queue for each loaded model, and a thread that runs it.
 
     ``load``, ``unload``, ``prove`` and ``close`` block and may be called from any thread; ``run`` from any event loop.
 
@@ -64,6 +65,8 @@ class OnnxRunner:
         max_queue: items that may wait for one model.
         inline_below: see ``Batcher``.
         on_batch: is told of every run that succeeded: key, rows, seconds.
+        host: knows what the other workers do, and is left when the runner closes; None knows of none.
+        lanes: runs of one model on the CPU that go side by side while the other workers are idle.
         wide: gives models a second session on all cores; None gives none.
     """
 
@@ -76,6 +79,8 @@ class OnnxRunner:
         max_queue: int,
         inline_below: float = INLINE_BELOW,
         on_batch: Callable[[str, int, float], None] | None = None,
+        host: Host | None = None,
+        lanes: int = 1,
         wide: WideSessions | None = None,
     ) -> None:
         self._threads = threads
@@ -84,6 +89,8 @@ class OnnxRunner:
         self._max_queue = max_queue
         self._inline_below = inline_below
         self._on_batch = on_batch
+        self.host = host
+        self._lanes = lanes
         self._wide = wide
         self._loaded: dict[str, _Loaded] = {}
         self._flights: dict[str, threading.Lock] = {}
@@ -179,8 +186,8 @@ class OnnxRunner:
             self._closed = True
         for key in self.keys():
             self.unload(key)
-        if self._wide is not None:
-            self._wide.close()
+        if self.host is not None:
+            self.host.leave()
 
     def _get(self, key: str) -> _Loaded:
         loaded = self._loaded.get(key)
@@ -193,7 +200,8 @@ class OnnxRunner:
         load = partial(open_model, path, spec, providers=providers)
         model = load(threads=self._threads)
         proof = warm_up(model, spec.served)
-        if self._wide is not None and providers[:1] == (CPU,):
+        on_cpu = providers[:1] == (CPU,)
+        if self._wide is not None and on_cpu:
             model = self._wide.beside(Candidate(model, proof.feed, path.stat().st_size, load))
         batcher = Batcher(
             model.run,
@@ -202,6 +210,8 @@ class OnnxRunner:
             max_queue=self._max_queue,
             inline_below=self._inline_below,
             on_batch=partial(self._on_batch, key) if self._on_batch is not None else None,
+            lanes=self._lanes if self.host is not None and on_cpu else 1,
+            spare=self.host.others_idle if self.host is not None else lambda: False,
         )
         return _Loaded(model, batcher, proof, identity)
 

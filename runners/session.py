@@ -20,6 +20,7 @@ from runners.watchdog import WATCHDOG
 __all__ = ["OnnxSession", "plain_reason"]
 
 CPU = "CPUExecutionProvider"
+OPENVINO = "OpenVINOExecutionProvider"
 _SILENT = 4
 
 
@@ -120,7 +121,8 @@ def _open(model: Path | bytes, options: Any, providers: Sequence[str]) -> Any:
         raise LoadFailed(f"This ONNX Runtime has no {missing or 'provider to use'}; it has {', '.join(available)}.")
     try:
         source = model if isinstance(model, bytes) else str(model)
-        session = ort.InferenceSession(source, options, providers=usable, enable_fallback=0)
+        configured = [(name, _provider_options(name, options)) for name in usable]
+        session = ort.InferenceSession(source, options, providers=configured, enable_fallback=0)
     except Exception as error:  # as in _run_once
         raise LoadFailed(f"The model could not be loaded: {plain_reason(error)}") from error
     if usable[0] not in session.get_providers() and CPU not in providers:
@@ -128,6 +130,11 @@ def _open(model: Path | bytes, options: Any, providers: Sequence[str]) -> Any:
     # Kept only to load the model again on other providers, which never happens here.
     session._model_bytes = None
     return session
+
+
+def _provider_options(name: str, options: Any) -> dict[str, str]:
+    """OpenVINO has threads of its own, and would take every core in every worker."""
+    return {"num_of_threads": str(options.intra_op_num_threads)} if name == OPENVINO else {}
 
 
 def _options(spec: ModelSpec, threads: int) -> Any:

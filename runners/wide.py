@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from runners.errors import RunnerError
+from runners.host import Host
 from runners.model import Model
 from runners.rows import Answer, Feed
 from runners.warmup import WARMUP_SECONDS
@@ -22,18 +24,11 @@ logger = logging.getLogger(__name__)
 WORTHWHILE = 0.002
 """Seconds.  Of a shorter run, waking other threads takes too large a share."""
 
+GAIN = 1.1
+"""How many times as fast a wide session has to be: on many cores, or for small layers, more threads may be slower."""
 
-class Host(Protocol):
-    """Who else is busy: ``Activity``, or anything that keeps its promises."""
-
-    def begin(self) -> bool:
-        """One more thing is under way; whether it is the only one."""
-
-    def end(self) -> None:
-        """One less."""
-
-    def leave(self) -> None:
-        """Nothing of this process is under way any more."""
+_TRIALS = 4
+"""Runs of each session; the first one of a session allocates."""
 
 
 class Load(Protocol):
@@ -66,24 +61,40 @@ class WideSessions:
         threads: threads of a wide session; the cores.
         max_bytes: of model files, for all wide sessions of this process.
         worthwhile: seconds that a run on one thread takes at least.
+        gain: how many times as fast it has to be.
     """
 
-    def __init__(self, host: Host, *, threads: int, max_bytes: int, worthwhile: float = WORTHWHILE) -> None:
+    def __init__(
+        self, host: Host, *, threads: int, max_bytes: int, worthwhile: float = WORTHWHILE, gain: float = GAIN
+    ) -> None:
         self._host = host
         self._threads = threads
         self._worthwhile = worthwhile
+        self._gain = gain
         self._left = max_bytes
         self._spending = threading.Lock()
 
     def beside(self, candidate: Candidate) -> Model:
         """The model with a wide session that is loaded meanwhile; the model alone where that would not pay."""
-        if _seconds(candidate) < self._worthwhile or not self._spend(candidate.size):
+        seconds = _seconds(candidate.model, candidate.feed, runs=1)
+        if seconds < self._worthwhile or not self._spend(candidate.size):
             return candidate.model
-        return _WideModel(candidate, self._host, self._threads, closed=lambda: self._give_back(candidate.size))
+        load, on_close = partial(self._open, candidate), partial(self._give_back, candidate.size)
+        return _WideModel(self._host, candidate, load, on_close)
 
-    def close(self) -> None:
-        """Leave the host; no model may be run any more."""
-        self._host.leave()
+    def _open(self, candidate: Candidate) -> Model | None:
+        """The wide session, warm; None where it does not load, does not run, or is no quicker."""
+        try:
+            wide = candidate.load(threads=self._threads)
+        except RunnerError as reason:
+            logger.warning("a model has no session on all cores: %s", reason)
+            return None
+        seconds = _seconds(wide, candidate.feed, runs=_TRIALS)
+        if seconds and seconds * self._gain < _seconds(candidate.model, candidate.feed, runs=_TRIALS):
+            return wide
+        logger.info("a model has no session on all cores: it is no quicker there")
+        wide.close()
+        return None
 
     def _spend(self, size: int) -> bool:
         with self._spending:
@@ -96,14 +107,17 @@ class WideSessions:
             self._left += size
 
 
-def _seconds(candidate: Candidate) -> float:
-    """What a warm run takes; none that fails is worth anything."""
-    started = time.perf_counter()
-    try:
-        candidate.model.run(candidate.feed, deadline=time.monotonic() + WARMUP_SECONDS)
-    except RunnerError:
-        return 0.0
-    return time.perf_counter() - started
+def _seconds(model: Model, feed: Feed, *, runs: int) -> float:
+    """What a run takes, the best of so many; 0 where one fails."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        try:
+            model.run(feed, deadline=time.monotonic() + WARMUP_SECONDS)
+        except RunnerError:
+            return 0.0
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 class _WideModel:
@@ -112,13 +126,15 @@ class _WideModel:
     The look is taken once, at the beginning: what begins meanwhile shares the cores with one wide run.
     """
 
-    def __init__(self, candidate: Candidate, host: Host, threads: int, *, closed: Callable[[], None]) -> None:
+    def __init__(
+        self, host: Host, candidate: Candidate, load: Callable[[], Model | None], on_close: Callable[[], None]
+    ) -> None:
+        self._host = host
         self._narrow = candidate.model
         self._names = candidate.feed.keys()
-        self._host = host
-        self._on_close = closed
+        self._on_close = on_close
         self._wide: Model | None = None
-        self._loading = threading.Thread(target=self._load, args=(candidate, threads), name="lens-wide", daemon=True)
+        self._loading = threading.Thread(target=self._load, args=(load,), name="lens-wide", daemon=True)
         self._loading.start()
 
     def rows(self, inputs: Feed) -> int:
@@ -139,12 +155,6 @@ class _WideModel:
                 model.close()
         self._on_close()
 
-    def _load(self, candidate: Candidate, threads: int) -> None:
+    def _load(self, load: Callable[[], Model | None]) -> None:
         """In a thread of its own: the version is live without it."""
-        try:
-            wide = candidate.load(threads=threads)
-            wide.run(candidate.feed)
-        except RunnerError as reason:
-            logger.warning("a model has no session on all cores: %s", reason)
-        else:
-            self._wide = wide
+        self._wide = load()

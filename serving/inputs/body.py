@@ -7,18 +7,25 @@ the same ``Body``.  A JSON string in a file's place is never taken as a path.
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from serving.errors import ServiceError
 
 JSON_FORM, MULTIPART, URLENCODED = "application/json", "multipart/form-data", "application/x-www-form-urlencoded"
 MAX_FILES, MAX_FIELDS, MAX_FIELD_BYTES = 64, 64, 16 * 1024 * 1024
+
+IN_MEMORY = 8 * 1024 * 1024
+"""A multipart body up to this many bytes is read whole and then parsed: piece by piece costs three times as much, and
+writes pictures of more than a megabyte into files.
+"""
 
 _TEXT_FIELDS = frozenset(
     {"image_url", "image", "model_id", "id", "name", "version", "labels", "preprocessing", "sticky_key"}
@@ -88,6 +95,16 @@ async def _whole(request: Request) -> bytes:
             return b"".join(chunks)
 
 
+def _declared_length(request: Request) -> float:
+    """The body's length in bytes by its header, which the server holds the sender to; infinite where none counts."""
+    headers = dict(request.scope["headers"])
+    return math.inf if b"transfer-encoding" in headers else int(headers.get(b"content-length", b"0"))
+
+
+async def _at_once(data: bytes) -> AsyncGenerator[bytes, None]:
+    yield data
+
+
 def _json_object(data: bytes) -> dict[str, Any]:
     if not data.strip():
         return {}
@@ -100,9 +117,19 @@ def _json_object(data: bytes) -> dict[str, Any]:
     return value
 
 
+class _MemoryParser(MultiPartParser):
+    """Keeps files in memory."""
+
+    spool_max_size = IN_MEMORY
+
+
 async def _multipart(request: Request) -> FormData:
+    limits = {"max_files": MAX_FILES, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
     try:
-        return await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+        if _declared_length(request) <= IN_MEMORY:
+            data = _at_once(await _whole(request))
+            request._form = await _MemoryParser(request.headers, data, **limits).parse()  # closed with the request
+        return await request.form(**limits)
     except (MultiPartException, KeyError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "message", None) or "it has no valid boundary or a part is malformed"
         raise ServiceError("invalid_multipart", f"The multipart body cannot be read: {reason}.") from None

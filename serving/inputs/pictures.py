@@ -61,10 +61,12 @@ class BytesPicture:
     """A picture that came with the request."""
 
     data: bytes
+    _digest: str = ""
 
     async def digest(self) -> str:
         """SHA-256 of the bytes, hexadecimal."""
-        return sha256_hex(self.data)
+        self._digest = self._digest or sha256_hex(self.data)
+        return self._digest
 
     async def read(self) -> bytes:
         """The bytes."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -38,7 +39,19 @@ class Peer:
 def _obey(pipe: Connection, folder: Path) -> None:
     activity = Activity(folder)
     while True:
-        pipe.send(getattr(activity, pipe.recv())())
+        verb = pipe.recv()
+        pipe.send(_come_and_go(activity) if verb == "come and go" else getattr(activity, verb)())
+
+
+def _come_and_go(activity: Activity) -> None:
+    rows, mine = activity._rows, activity._mine  # through begin and end it would be too slow to matter
+
+    def forever() -> None:
+        while True:
+            rows[mine] = 1
+            rows[mine] = 0
+
+    threading.Thread(target=forever, daemon=True).start()
 
 
 @pytest.fixture
@@ -66,6 +79,23 @@ def test_what_is_under_way_in_another_process_counts(activity: Activity, peer: P
     peer.call("end")
     assert activity.begin()
     assert not peer.call("begin")
+
+
+def test_a_worker_does_not_count_among_its_others(activity: Activity, peer: Peer) -> None:
+    activity.begin()
+    assert activity.others_idle()
+
+    peer.call("begin")
+    assert not activity.others_idle()
+
+    peer.kill()
+    assert activity.others_idle()
+
+
+def test_a_look_while_others_come_and_go_is_safe(activity: Activity, peer: Peer) -> None:
+    peer.call("come and go")
+
+    assert {activity.others_idle() for _ in range(20_000)} <= {True, False}
 
 
 def test_what_a_killed_process_left_under_way_counts_for_nothing(activity: Activity, peer: Peer) -> None:

@@ -259,13 +259,13 @@ async def test_a_batch_has_the_time_of_its_most_patient_item(batcher: Batcher, m
 async def test_callers_on_several_event_loops_each_get_their_own_answer(batcher: Batcher, model: FakeModel) -> None:
     def call(value: float) -> list[float]:
         async def calls() -> list[Run]:
-            return await asyncio.gather(*(_submit(batcher, model, rows(value + n)) for n in range(20)))
+            return await asyncio.gather(*(_submit(batcher, model, rows(value + n)) for n in range(15)))
 
         return [run.outputs["y"].item() for run in asyncio.run(calls())]
 
     answers = await asyncio.gather(*(asyncio.to_thread(call, 100.0 * loop) for loop in range(4)))
 
-    assert answers == [[2 * (100.0 * loop + n) for n in range(20)] for loop in range(4)]
+    assert answers == [[2 * (100.0 * loop + n) for n in range(15)] for loop in range(4)]
 
 
 async def test_an_event_loop_that_ended_does_not_disturb_the_others(batcher: Batcher, model: FakeModel) -> None:
@@ -473,19 +473,84 @@ async def test_a_closed_batcher_runs_nothing_inline(inline: Batcher, model: Fake
     assert model.runs == []
 
 
+@pytest.fixture
+async def side_by_side(make: Callable[..., Batcher], model: FakeModel) -> AsyncIterator[Batcher]:
+    """One of two lanes, on a machine whose other core is always spare."""
+    yield make(lanes=2, spare=lambda: True, batchable=False)
+    model.release()
+
+
+async def test_while_a_core_is_spare_runs_go_side_by_side(side_by_side: Batcher, model: FakeModel) -> None:
+    model.hold()
+    tasks = _start(side_by_side, model, rows(1.0), rows(2.0), rows(3.0))
+    await model.running()
+    await model.running()
+
+    assert len(model.runs) == 2
+    assert side_by_side.depth == 1
+    model.release()
+    assert [run.outputs["y"].item() for run in await asyncio.gather(*tasks)] == [2.0, 4.0, 6.0]
+    assert len(set(model.threads)) == 2
+
+
+async def test_once_no_core_is_spare_runs_wait_for_each_other(make: Callable[..., Batcher], model: FakeModel) -> None:
+    spare = threading.Event()
+    spare.set()
+    batcher = make(lanes=2, spare=spare.is_set, batchable=False)
+    model.hold()
+    beside = _start(batcher, model, rows(1.0), rows(2.0))
+    await model.running()
+    await model.running()
+    model.release()
+    await asyncio.gather(*beside)
+
+    spare.clear()
+    waiting = await _behind_a_held_run(batcher, model, rows(3.0))
+
+    assert batcher.depth == 1
+    model.release()
+    await asyncio.gather(*waiting)
+
+
+async def test_closing_ends_every_lane(side_by_side: Batcher, model: FakeModel) -> None:
+    threads = threading.active_count()
+    model.hold()
+    tasks = _start(side_by_side, model, rows(1.0), rows(2.0), rows(3.0))
+    await model.running()
+    await model.running()
+    assert threading.active_count() > threads
+
+    closing = asyncio.create_task(asyncio.to_thread(side_by_side.close))
+    while side_by_side.healthy:
+        await asyncio.sleep(0)
+    model.release()
+    await closing
+
+    assert [run.outputs["y"].item() for run in await asyncio.gather(*tasks)] == [2.0, 4.0, 6.0]
+    assert not any(thread.name == "lens-batcher" for thread in threading.enumerate())
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     values=st.lists(st.lists(st.sampled_from([1.0, 2.0, 5.0, BAD]), min_size=1, max_size=4), min_size=1, max_size=20),
     batchable=st.booleans(),
     inline_below=st.sampled_from([0.0, 1.0]),
+    lanes=st.sampled_from([1, 3]),
 )
 def test_every_way_to_run_gives_each_caller_the_same_outcome(
-    values: list[list[float]], batchable: bool, inline_below: float
+    values: list[list[float]], batchable: bool, inline_below: float, lanes: int
 ) -> None:
     async def outcomes() -> list[Any]:
         model = FakeModel()
         batcher = Batcher(
-            model, batchable=batchable, max_batch=8, max_queue=64, inline_below=inline_below, clock=model.clock
+            model,
+            batchable=batchable,
+            max_batch=8,
+            max_queue=64,
+            inline_below=inline_below,
+            lanes=lanes,
+            spare=lambda: True,
+            clock=model.clock,
         )
         await train(batcher, model, 8)
         tasks = _start(batcher, model, *[rows(*value) for value in values])

@@ -23,7 +23,7 @@ OTHER = {"z": np.ones((1, 4), np.float32)}
 
 
 class Session:
-    """Notes what it runs; ``busy`` callers at most are inside at once."""
+    """Notes what it runs."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.runs: list[Feed] = []
@@ -49,7 +49,6 @@ class Host:
     def __init__(self) -> None:
         self.idle = True
         self.under_way = 0
-        self.left = False
 
     def begin(self) -> bool:
         self.under_way += 1
@@ -58,19 +57,23 @@ class Host:
     def end(self) -> None:
         self.under_way -= 1
 
+    def others_idle(self) -> bool:
+        return self.idle
+
     def leave(self) -> None:
-        self.left = True
+        raise AssertionError("the runner leaves the host")
 
 
 class Pair:
     """A model with both sessions, as ``WideSessions`` makes it."""
 
-    def __init__(self, host: Host, *, narrow: Session | None = None, wide: Session | Exception | None = None) -> None:
+    def __init__(
+        self, host: Host, *, narrow: Session | None = None, wide: Session | Exception | None = None, gain: float = 0.0
+    ) -> None:
         self.narrow, self.wide = narrow or Session(), wide or Session()
         self.threads: list[int] = []
-        self.sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=0.0)
+        self.sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=0.0, gain=gain)
         self.model = self.beside()
-        self.narrow.runs.clear()
 
     def beside(self, size: int = 100) -> Model:
         return self.sessions.beside(Candidate(self.narrow, FEED, size, self._load))
@@ -79,6 +82,7 @@ class Pair:
         for thread in threading.enumerate():
             if thread.name == "lens-wide":
                 thread.join()
+        self.narrow.runs.clear()
         return self
 
     def _load(self, *, threads: int) -> Model:
@@ -112,14 +116,15 @@ def test_every_run_is_counted_while_it_lasts_and_no_longer(host: Host) -> None:
     class Failing(Session):
         def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
             during.append(host.under_way)
-            raise InferenceFailed("no")
+            if inputs is OTHER:
+                raise InferenceFailed("no")
+            return {}
 
-    host.idle = False
     pair = Pair(host, narrow=Failing()).loaded()
     during.clear()
 
     with pytest.raises(InferenceFailed):
-        pair.model.run(FEED)
+        pair.model.run(OTHER)
     assert (during, host.under_way) == ([1], 0)
 
 
@@ -132,15 +137,25 @@ def test_a_feed_of_other_inputs_than_it_was_warmed_with_stays_narrow(host: Host)
 
 
 def test_a_wide_session_that_does_not_load_or_run_is_done_without(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    for wide in (LoadFailed("no memory"), Session(InferenceFailed("no memory"))):
-        with caplog.at_level(logging.WARNING, "runners"):
+    for wide, reason in (LoadFailed("no memory"), "no memory"), (Session(InferenceFailed("no memory")), "no quicker"):
+        with caplog.at_level(logging.INFO, "runners"):
             pair = Pair(host, wide=wide).loaded()
 
         pair.model.run(FEED)
 
         assert pair.narrow.runs == [FEED]
-        assert "no memory" in caplog.text
+        assert reason in caplog.text
         pair.model.close()
+
+
+def test_a_wide_session_that_is_no_quicker_is_given_up(host: Host) -> None:
+    pair = Pair(host, gain=1e9).loaded()
+
+    pair.model.run(FEED)
+
+    assert isinstance(pair.wide, Session)
+    assert pair.wide.closed
+    assert pair.narrow.runs == [FEED]
 
 
 def test_short_runs_and_failing_models_stay_as_they_are(host: Host) -> None:
@@ -176,8 +191,9 @@ def test_both_sessions_leave_together(host: Host) -> None:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[OnnxRunner]:
-    wide = WideSessions(Activity(tmp_path / "run"), threads=2, max_bytes=1 << 20, worthwhile=0.0)
-    each = OnnxRunner(threads=1, providers=CPU, max_batch=4, max_queue=64, wide=wide)
+    host = Activity(tmp_path / "run")
+    wide = WideSessions(host, threads=2, max_bytes=1 << 20, worthwhile=0.0, gain=0.0)
+    each = OnnxRunner(threads=1, providers=CPU, max_batch=4, max_queue=64, host=host, lanes=2, wide=wide)
     yield each
     each.close()
 
