@@ -15,7 +15,6 @@ COMMANDS = (
     "export_model",
     "optimize_model",
     "benchmark_model",
-    "optimize_model",
     "list_models",
     "promote_model",
     "verify_store",

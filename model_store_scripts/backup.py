@@ -11,10 +11,10 @@ from rich.filesize import decimal
 
 from model_store_scripts.application import run
 from model_store_scripts.backups.archive import Manifest, describe, pack
+from model_store_scripts.backups.snapshot import Snapshot, take_snapshot
 from model_store_scripts.connection import opened, settings_of
 from model_store_scripts.options import AsJson, Home
 from model_store_scripts.report import CommandFailed, Report, reporting
-from model_store_scripts.backups.snapshot import Snapshot, take_snapshot
 from serving.settings import Settings
 
 EXAMPLES = ("backup lens.tar.gz", "backup lens.tar --force --json")

@@ -15,9 +15,9 @@ from model_store_scripts.arguments import parse_numbers
 from model_store_scripts.connection import opened, settings_of
 from model_store_scripts.measuring.latency import Latency
 from model_store_scripts.measuring.local import measure_locally
+from model_store_scripts.measuring.server import measure_server
 from model_store_scripts.options import ApiKey, AsJson, Home, Server
 from model_store_scripts.report import reporting, table
-from model_store_scripts.measuring.server import measure_server
 from model_store_scripts.stores.server import ServerStore
 
 EXAMPLES = (

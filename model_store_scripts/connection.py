@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from model_store_scripts.stores.local import LocalStore
 from model_store_scripts.report import CommandFailed
+from model_store_scripts.stores.local import LocalStore
 from model_store_scripts.stores.server import ServerStore
 from model_store_scripts.stores.store import Store
 from serving.registry.registry import Registry

@@ -1,7 +1,8 @@
-"""Brings an ONNX file into the store."""
+"""Brings an ONNX file into the store, and says what became of it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,8 @@ from model_store_scripts import options
 from model_store_scripts.application import run
 from model_store_scripts.arguments import parse_preprocessing
 from model_store_scripts.connection import connected
-from model_store_scripts.importing import bring_in
-from model_store_scripts.report import reporting
-from model_store_scripts.stores.store import NewModel
+from model_store_scripts.report import Report, reporting
+from model_store_scripts.stores.store import Brought, NewModel, Store
 from serving.registry.records import name_from_filename
 
 EXAMPLES = (
@@ -56,6 +56,22 @@ def import_model(
         )
         with connected(home, server, api_key, create=True) as store:
             bring_in(store, model, report)
+
+
+def bring_in(store: Store, model: NewModel, report: Report) -> None:
+    """Add ``model`` to ``store`` and say what became of it; raises what ``Store.add`` raises."""
+    with report.moving(f"{model.id}: bring in and prove", model.path.stat().st_size) as advance:
+        brought = store.add(model, advance)
+    report.answer(asdict(brought), _sentence(brought))
+
+
+def _sentence(brought: Brought) -> str:
+    kind = "pictures" if brought.kind == "image" else "features"
+    text = f"{brought.id}@{brought.version} is in the store (takes {kind})"
+    if not brought.live:
+        return f"{text}; not live: promote_model {brought.id}@{brought.version}"
+    where = f" on {brought.live_on} workers" if brought.live_on != "0/0" else ""
+    return f"{text} and live{where}{', the default' if brought.default else ''}."
 
 
 if __name__ == "__main__":

@@ -16,18 +16,19 @@ EXAMPLES = ("list_models", "list_models --server http://127.0.0.1:3000 --json")
 
 
 def list_models(home: Home = None, server: Server = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """List every version with its size, and which ones are live."""
+    """List every version with its size, and which ones are live or have an alias."""
     with reporting(as_json) as report, connected(home, server, api_key) as store:
         versions = store.versions()
         rows = [_row(version) for version in versions]
-        listed = table("model", "state", "kind", "size", "created", "source", rows=rows)
+        listed = table("model", "state", "aliases", "kind", "size", "created", "source", rows=rows)
         report.answer({"models": [asdict(version) for version in versions]}, listed)
 
 
 def _row(version: Listed) -> tuple[str, ...]:
     state = "default" if version.default else "live" if version.live else ""
     created = version.created_at[:19].replace("T", " ")
-    return f"{version.id}@{version.version}", state, version.kind, decimal(version.size_bytes), created, version.source
+    aliases, size = ", ".join(version.aliases), decimal(version.size_bytes)
+    return f"{version.id}@{version.version}", state, aliases, version.kind, size, created, version.source
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from model_store_scripts import options
 from model_store_scripts.application import run
 from model_store_scripts.arguments import parse_preprocessing
 from model_store_scripts.connection import connected, settings_of
+from model_store_scripts.import_model import bring_in
 from model_store_scripts.pulling.download import Wanted, fetch
-from model_store_scripts.importing import bring_in
+from model_store_scripts.pulling.zoo import HUB, zoo, zoo_model
 from model_store_scripts.report import Report, reporting, table
 from model_store_scripts.stores.store import NewModel
-from model_store_scripts.pulling.zoo import HUB, zoo, zoo_model
 from serving.registry.records import name_from_filename
 
 EXAMPLES = (

@@ -13,10 +13,10 @@ import typer
 
 from model_store_scripts.application import run
 from model_store_scripts.backups.archive import Manifest, unpack
+from model_store_scripts.backups.snapshot import databases_of
 from model_store_scripts.connection import opened, settings_of
 from model_store_scripts.options import AsJson, Home
 from model_store_scripts.report import CommandFailed, Report, reporting
-from model_store_scripts.backups.snapshot import databases_of
 from serving.registry.file_lock import exclusive
 from serving.registry.store import ArtefactStore
 from serving.registry.workers import standings

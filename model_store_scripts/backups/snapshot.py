@@ -20,7 +20,10 @@ ROWS = "lens.db"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``files`` by their name in an archive, the ``versions`` they belong to; ``has_rows`` unless a server keeps them."""
+    """``files`` by their name in an archive, and the ``versions`` they belong to.
+
+    ``has_rows`` says whether the registry's rows are among them: a PostgreSQL server keeps its own.
+    """
 
     files: dict[str, Path]
     versions: list[ModelVersion]

@@ -63,7 +63,7 @@ def _prepare(store: ServerStore, reference: str, batch: int) -> tuple[Call, int]
         "model_id": reference,
         "inputs": {each["name"]: _made_up(each, info["batch"], rows) for each in info["inputs"]},
     }
-    return lambda other: other.post("/predict", body), rows
+    return lambda other: other.ask("POST", "/predict", body), rows
 
 
 def _pictures(reference: str, count: int) -> Call:

@@ -19,7 +19,7 @@ CONNECT_S, STALL_S = 10.0, 60.0
 IDLE_TRIES = 3
 """Tries in a row that bring nothing, before it is given up."""
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 

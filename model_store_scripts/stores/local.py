@@ -10,12 +10,12 @@ import getpass
 from pathlib import Path
 
 from model_store_scripts.report import Advance
-from model_store_scripts.stores.store import Brought, Listed, NewModel, Promoted
+from model_store_scripts.stores.store import Aliased, Brought, Listed, NewModel, Promoted
 from preprocessing.labels import parse_labels
 from serving.publisher import Published, Publisher, Upload
 from serving.registry.activation import Activation
 from serving.registry.full_disk import reporting_full_disk
-from serving.registry.records import ModelKey, ModelVersion, Routing
+from serving.registry.records import ModelKey, ModelVersion, Routing, valid_name
 from serving.registry.registry import Registry
 from serving.registry.sandbox import Sandbox
 from serving.settings import Settings
@@ -65,17 +65,19 @@ class LocalStore:
         is_default = self._registry.routing().default_id == key.id
         return Promoted(key.id, key.version, is_default, report.live_on, report.generation)
 
+    def set_alias(self, key: ModelKey, alias: str) -> Aliased:
+        """See ``Store``."""
+        name, version = valid_name(alias, "alias"), key.version
+        report = asyncio.run(self._activation.set_alias(key.id, name, version, actor=_actor()))
+        return Aliased(key.id, name, version, report.live_on, report.generation)
+
     def close(self) -> None:
         """Give back threads."""
         self._activation.close()
 
     async def _publish(self, upload: Upload) -> Published:
-        # Here, because it imports all of the server.
-        from serving.bootstrap import build_optimizer
-
         sandbox = Sandbox(self._settings.proof_s, self._settings.proof_memory_mb)
-        optimizer = build_optimizer(self._settings, self._registry)
-        return await Publisher(sandbox, self._registry, self._activation, optimizer).publish(upload)
+        return await Publisher(sandbox, self._registry, self._activation).publish(upload)
 
 
 def _copy(source: Path, target: Path, advance: Advance) -> None:
@@ -102,6 +104,7 @@ def _listed(version: ModelVersion, routing: Routing) -> Listed:
         name=version.name,
         live=live,
         default=live and routing.default_id == key.id,
+        aliases=routing.aliases_of(key),
         kind=_kind(version),
         size_bytes=version.size_bytes,
         sha256=version.sha256,

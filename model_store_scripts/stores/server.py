@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
-from model_store_scripts.stores.multipart import FilePart, Multipart
 from model_store_scripts.report import Advance, CommandFailed
-from model_store_scripts.stores.store import Brought, Listed, NewModel, Promoted
+from model_store_scripts.stores.multipart import FilePart, Multipart
+from model_store_scripts.stores.store import Aliased, Brought, Listed, NewModel, Promoted
 from serving.errors import STATUS, ServiceError
 from serving.registry.records import ModelKey, valid_name
 
@@ -21,6 +21,9 @@ CONNECT_S, ANSWER_S, UPLOAD_S = 10.0, 60.0, 900.0
 
 _TRIES = 5
 _NUMBERED = re.compile(r"v([0-9]{1,9})")
+
+
+T = TypeVar("T", Aliased, Listed, Promoted)
 
 
 class ServerStore:
@@ -35,8 +38,7 @@ class ServerStore:
 
     def versions(self) -> list[Listed]:
         """See ``Store``."""
-        names = [field.name for field in fields(Listed)]
-        return [Listed(**{name: entry[name] for name in names}) for entry in self.get("/models")["models"]]
+        return [_made(Listed, entry) for entry in self._entries()]
 
     def add(self, model: NewModel, advance: Advance) -> Brought:
         """See ``Store``."""
@@ -49,8 +51,13 @@ class ServerStore:
 
     def activate(self, key: ModelKey, *, default: bool) -> Promoted:
         """See ``Store``."""
-        answer = self.post("/models/activate", {"id": key.id, "version": key.version, "default": default})
-        return Promoted(**{field.name: answer[field.name] for field in fields(Promoted)})
+        body = {"id": key.id, "version": key.version, "default": default}
+        return _made(Promoted, self.ask("POST", "/models/activate", body))
+
+    def set_alias(self, key: ModelKey, alias: str) -> Aliased:
+        """See ``Store``."""
+        body = {"id": key.id, "alias": alias, "version": key.version}
+        return _made(Aliased, self.ask("PUT", "/models/alias", body))
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The answer to a GET.
@@ -62,10 +69,10 @@ class ServerStore:
         url, timeout = self._url + path, (CONNECT_S, ANSWER_S)
         return _answer(self._session.get(url, params=params, timeout=timeout, allow_redirects=False))
 
-    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a POST of JSON; raises as ``get``."""
+    def ask(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request with JSON in it; raises as ``get``."""
         url, timeout = self._url + path, (CONNECT_S, ANSWER_S)
-        return _answer(self._session.post(url, json=body, timeout=timeout, allow_redirects=False))
+        return _answer(self._session.request(method, url, json=body, timeout=timeout, allow_redirects=False))
 
     def send(self, path: str, form: Multipart) -> dict[str, Any]:
         """The answer to a POST of a form; raises as ``get``."""
@@ -76,6 +83,16 @@ class ServerStore:
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+    def _entries(self, model_id: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every version, or those of one id, as the server lists them: page after page."""
+        params = {} if model_id is None else {"id": model_id}
+        while True:
+            page = self.get("/models", params)
+            yield from page["models"]
+            if not page.get("next"):
+                return
+            params["cursor"] = page["next"]
 
     def _upload(self, model: NewModel, advance: Advance) -> dict[str, Any]:
         """Upload as ``model.version``, or as the next one: where another upload was quicker, as the one after it."""
@@ -89,7 +106,7 @@ class ServerStore:
         raise AssertionError("unreachable")
 
     def _next_version(self, model_id: str) -> str:
-        numbers = [_NUMBERED.fullmatch(each.version) for each in self.versions() if each.id == model_id]
+        numbers = [_NUMBERED.fullmatch(entry["version"]) for entry in self._entries(model_id)]
         return f"v{max((int(match[1]) for match in numbers if match), default=0) + 1}"
 
     def _send(self, model: NewModel, version: str, advance: Advance) -> dict[str, Any]:
@@ -120,6 +137,11 @@ def _fields(model: NewModel, version: str) -> dict[str, str]:
 def _files(model: NewModel) -> list[FilePart]:
     labels = [] if model.labels is None else [FilePart("labels", "labels", model.labels)]
     return [FilePart("file", "model.onnx", model.path), *labels]
+
+
+def _made(kind: type[T], answer: Mapping[str, Any]) -> T:
+    """The value that an answer tells, and more, of which this version of Lens may know nothing."""
+    return kind(**{field.name: answer[field.name] for field in fields(kind)})
 
 
 def _answer(response: requests.Response) -> dict[str, Any]:

@@ -32,13 +32,14 @@ class NewModel:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One version, as a list shows it; ``created_at`` is ISO 8601 in UTC."""
+    """One version, as a list shows it; ``aliases`` mean it, ``created_at`` is ISO 8601 in UTC."""
 
     id: str
     version: str
     name: str
     live: bool
     default: bool
+    aliases: list[str]
     kind: str
     size_bytes: int
     sha256: str
@@ -69,6 +70,17 @@ class Promoted:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Aliased:
+    """What an alias means now; the rest as in ``Promoted``."""
+
+    id: str
+    alias: str
+    version: str
+    live_on: str
+    generation: int
+
+
 class Store(Protocol):
     """What commands ask of a store."""
 
@@ -87,4 +99,11 @@ class Store(Protocol):
 
         Raises:
             ServiceError: ``model_not_found`` or ``activation_failed``; nothing has changed then.
+        """
+
+    def set_alias(self, key: ModelKey, alias: str) -> Aliased:
+        """Let ``<id>@<alias>`` mean ``key`` on every worker.
+
+        Raises:
+            ServiceError: ``invalid_name``, ``model_not_found``, or ``conflict`` where a version has that name.
         """
