@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.catalogue import CORES, PEERS, Peer, lens, shared_models
+from benchmarks.catalogue import CORES, shared_models
 from benchmarks.models import write_models
 from benchmarks.peers.options import MODEL, MODELS
 from benchmarks.plan import Plan
@@ -21,6 +21,8 @@ from benchmarks.wrk import Load
 
 LIMIT_BOX, LIMIT_PIXELS = "limit: float graph", "limit: graph on pixels"
 LIMITS = {LIMIT_BOX: "box", LIMIT_PIXELS: "pixels"}
+FLOORS = {"alone: decode and resize": "decode", "alone: graph on pixels": "model"}
+"""The two parts that no server can do without."""
 
 
 @dataclass
@@ -30,13 +32,11 @@ class Bench:
     Attributes:
         plan: how much is measured.
         folder: for models, states and logs; thrown away after.
-        results: the folder of raw figures.
         chosen: the configuration of each peer by its key; where it has none, the usual best.
     """
 
     plan: Plan
     folder: Path
-    results: Path
     chosen: dict[str, Configuration] = field(default_factory=dict)
     _written: set[str] = field(default_factory=set)
     _states: int = 0
@@ -46,19 +46,9 @@ class Bench:
         """The folder of the models."""
         return self.folder / "models"
 
-    @property
-    def peers(self) -> list[Peer]:
-        """Those that the plan measures."""
-        return [peer for peer in PEERS if not self.plan.peers or peer.key in self.plan.peers]
-
     def peer_variants(self, *keys: str) -> list[Variant]:
         """The plan's peers in their configurations; with ``keys``, only those."""
-        peers = [peer for peer in self.peers if not keys or peer.key in keys]
-        return [peer.variant(self.chosen.get(peer.key)) for peer in peers]
-
-    def variants(self) -> list[Variant]:
-        """Lens, then the plan's peers."""
-        return [lens(), *self.peer_variants()]
+        return [peer.variant(self.chosen.get(peer.key)) for peer in self.plan.measured_peers(keys)]
 
     def require_model(self, name: str) -> None:
         """Write the model ``name`` where it is not yet."""
@@ -78,10 +68,11 @@ class Bench:
         return Record(section, facts, {variant.name: str(variant.configuration) for variant in variants})
 
     def limits(self, work: str, model: str, picture: Path, number: int) -> list[Point]:
-        """The same work without HTTP, one process a core, in one round."""
+        """The same work without HTTP, one process a core, in one round; in the first its two parts as well."""
+        kinds = LIMITS if number else {**FLOORS, **LIMITS}
         return [
             Point(name, work, 0, number, self.in_process(kind, model, picture, self.plan.seconds)[0])
-            for name, kind in LIMITS.items()
+            for name, kind in kinds.items()
         ]
 
     def in_process(self, kind: str, model: str, picture: Path, seconds: int) -> tuple[Load, Any]:

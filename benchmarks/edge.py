@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from benchmarks.pictures import jpeg
 from benchmarks.plan import Plan
 from benchmarks.results import FULL, QUICK, Point, Record, write
 from benchmarks.servers import ROOT, Configuration, Server, Variant, running
-from benchmarks.tables import provenance, rates_table, unique
+from benchmarks.tables import provenance, rates_table, unique, versions
 from benchmarks.workload import Work, features, multipart
 from benchmarks.wrk import load, require_wrk
 
@@ -56,15 +57,16 @@ def works() -> tuple[tuple[str, Work], ...]:
 def main() -> None:
     """Measure, keep the raw figures in benchmarks/results, print the table."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are stopped however this ends
     require_wrk()
     with tempfile.TemporaryDirectory(prefix="lens-bench-") as folder:
-        bench = Bench(PLANS[_scope()], Path(folder), arguments.results)
+        bench = Bench(PLANS[_scope()], Path(folder))
         bench.require_model(MODEL)
         record = bench.record("edge", arguments.variants)
         record.points += _measure(bench, arguments.variants)
     record.source = write(record, arguments.results).name
     tables = [rates_table(name, _of(record, name)) for name in unique(point.work for point in record.points)]
-    text = "\n\n".join([*tables, provenance(record)]) + "\n"
+    text = "\n\n".join([*tables, f"{provenance(record)}\n{versions(record)}."]) + "\n"
     print(text)
     if arguments.out:
         arguments.out.write_text(text)

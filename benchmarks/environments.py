@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".bench"
 _BENCHMARKS = ROOT / "benchmarks"
 _STAMP, _REASON = "installed", "reason"
+STANDS = "stands"
 _REASON_CHARACTERS = 300
 
 
@@ -63,6 +64,18 @@ def make(name: str) -> None:
     (folder / _STAMP).write_text(_digest(name))
 
 
+def make_where_needed(name: str) -> str:
+    """Make the environment ``name`` unless it stands as pinned; answers what came of it."""
+    if _installed(name):
+        return STANDS
+    print(f"{name}: installing {requirements()[name].relative_to(ROOT)} ...", file=sys.stderr, flush=True)
+    try:
+        make(name)
+    except RuntimeError as error:
+        return f"absent: {error}"
+    return "installed"
+
+
 def main() -> None:
     """Make the environments that are asked for, and say what was done with each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -71,18 +84,7 @@ def main() -> None:
     if unknown := set(names) - set(requirements()):
         parser.error(f"no environment is called {', '.join(sorted(unknown))}")
     for name in names:
-        print(f"{name}: {_make_where_needed(name)}", flush=True)
-
-
-def _make_where_needed(name: str) -> str:
-    if _installed(name):
-        return "stands"
-    print(f"{name}: installing {requirements()[name].relative_to(ROOT)} ...", file=sys.stderr, flush=True)
-    try:
-        make(name)
-    except RuntimeError as error:
-        return f"absent: {error}"
-    return "installed"
+        print(f"{name}: {make_where_needed(name)}", flush=True)
 
 
 def _installed(name: str) -> bool:

@@ -1,12 +1,13 @@
-"""How much is measured: everything, or the headline rows in a few minutes."""
+"""How much is measured: everything, what the goals need, or the headline rows in a few minutes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.catalogue import QUICK_PEERS
+from benchmarks.catalogue import GOAL_PEERS, PEERS, QUICK_PEERS, Peer
 from benchmarks.pictures import LARGE, SMALL
-from benchmarks.results import FULL, NARROWED, QUICK
+from benchmarks.results import FULL, GOALS, NARROWED, QUICK
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class PictureWork:
         connections: closed-loop connections.
         slow: a model of few answers a second, measured for longer.
         half_load: also p99 at half of the best peer's top rate, open loop.
-        modes: also Lens in the fastest mode that it permits itself.
+        modes: also Lens in the fastest mode that it permits itself, judged on the photos of ``shared``.
         draft: also Lens with draft decoding.
+        peers: only these of the plan's peers; empty means all.
     """
 
     model: str
@@ -30,13 +32,14 @@ class PictureWork:
     half_load: bool = False
     modes: bool = False
     draft: bool = False
+    peers: tuple[str, ...] = ()
 
 
 PICTURE_WORKS = {
-    "squeezenet": PictureWork("squeezenet", SMALL, (1, 2, 4, 16, 64), half_load=True, modes=True),
+    "squeezenet": PictureWork("squeezenet", SMALL, (1, 2, 4, 16, 64), half_load=True),
     "mobilenet": PictureWork("mobilenet", SMALL, (1, 16, 64), half_load=True),
-    "resnet50": PictureWork("resnet50", SMALL, (1, 16, 64), slow=True, modes=True),
-    "mobilenet-real": PictureWork("mobilenet-real", SMALL, (1, 16), modes=True),
+    "resnet50": PictureWork("resnet50", SMALL, (1, 16, 64), slow=True),
+    "mobilenet-real": PictureWork("mobilenet-real", SMALL, (1, 16), modes=True, peers=GOAL_PEERS),
     "large": PictureWork("squeezenet", LARGE, (1, 16), draft=True),
 }
 HEADLINE = (1, 16, 64)
@@ -71,9 +74,14 @@ class Plan:
     slow_seconds: int = 4
     warm_up_seconds: int = 1
     half_load_seconds: int = 5
-    half_load_peers: int = 4
+    half_load_peers: int = 3
     overload: tuple[float, ...] = (0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0)
     overload_seconds: int = 10
+
+    def measured_peers(self, keys: Sequence[str] = ()) -> list[Peer]:
+        """Those that are measured; with ``keys``, only those of them."""
+        chosen = [peer for peer in PEERS if not self.peers or peer.key in self.peers]
+        return [peer for peer in chosen if not keys or peer.key in keys]
 
     def seconds_of(self, work: PictureWork) -> int:
         """How long one of its points takes."""
@@ -82,6 +90,12 @@ class Plan:
     def connections_of(self, work: PictureWork) -> tuple[int, ...]:
         """Those of its connections that are measured."""
         return tuple(number for number in work.connections if not self.connections or number in self.connections)
+
+
+def environments_of(plan: Plan) -> list[str]:
+    """The virtual environments that its peers need; a start is held against BentoML's."""
+    names = [peer.environment for peer in plan.measured_peers()] + ["bentoml"] * ("start" in plan.sections)
+    return list(dict.fromkeys(names))
 
 
 PLANS = {
@@ -93,6 +107,13 @@ PLANS = {
         connections=HEADLINE,
         rounds=2,
         half_load_peers=1,
+    ),
+    GOALS: Plan(
+        scope=GOALS,
+        sections=("squeezenet", "mobilenet", "resnet50", "large", "features", "cached", "start", "overload"),
+        peers=GOAL_PEERS,
+        half_load_peers=2,
+        overload=(1.0, 2.0, 4.0),
     ),
     "smoke": Plan(scope=NARROWED, rounds=1, seconds=1, slow_seconds=1, half_load_seconds=2, overload_seconds=2),
 }

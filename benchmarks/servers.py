@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ START_SECONDS, STOP_SECONDS = 90, 25
 SETTLE_SECONDS, SETTLE_AT_MOST = 0.25, 20
 BUSY_SHARE = 0.2
 """Of a core: more than this and a server still works off what a load left behind."""
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+")
+"""What a report must not tell of the machine: the folders of a path."""
 
 
 class DidNotStart(Exception):
@@ -59,7 +62,8 @@ class Variant:
         wire: the body that it takes pictures in.
         ready: answers 200 once it serves.
         settings: more environment.
-        prepare: brings models into a server that answers; gets its URL, the folder of models and the model's name.
+        prepare: brings models into a server that answers, and answers what is to be noted of that; gets its URL, the
+            folder of models and the model's name.
         absent: why it cannot be started here; None where it can.
     """
 
@@ -69,17 +73,18 @@ class Variant:
     wire: Callable[[str, Sequence[bytes]], Work]
     ready: str = "/livez"
     settings: Mapping[str, str] = field(default_factory=dict)
-    prepare: Callable[[str, Path, str], None] = lambda url, models, model: None
+    prepare: Callable[[str, Path, str], str] = lambda url, models, model: ""
     absent: str | None = None
 
 
 @dataclass(frozen=True)
 class Server:
-    """A variant that runs."""
+    """A variant that runs; ``note`` is what its preparation answered."""
 
     variant: Variant
     url: str
     pid: int
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -134,10 +139,10 @@ def running(variant: Variant, models: Path, state: Path, model: str = "squeezene
     with started(variant, models, state, model) as server:
         wait_until_ready(server, state)
         try:
-            variant.prepare(server.url, models, model)
+            note = variant.prepare(server.url, models, model)
         except (requests.RequestException, RuntimeError) as error:
             raise DidNotStart(str(error)) from error
-        yield server
+        yield replace(server, note=note)
 
 
 @contextmanager
@@ -241,7 +246,7 @@ def _proportional_mb(pid: int) -> float:
 
 def _last_words(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return json.dumps(" | ".join(lines[-4:]))[-600:]
+    return _FOLDERS.sub("", json.dumps(" | ".join(lines[-4:]))[-600:])
 
 
 def _free_ports(count: int) -> list[int]:

@@ -35,6 +35,11 @@ def provenance(record: Record) -> str:
     )
 
 
+def versions(record: Record) -> str:
+    """What Lens, and the peers in its own environment, ran with."""
+    return ", ".join(f"{package} {version}" for package, version in record.facts["versions"].items())
+
+
 def rate_of(points: Iterable[Point], variant: str, connections: int) -> float | None:
     """The median of a variant's answers a second over the rounds; None where it was not measured."""
     rates = [point.load.rate for point in points if (point.variant, point.connections) == (variant, connections)]

@@ -5,6 +5,8 @@
     steps      the peers' own code: resize, crop, scale in NumPy, then the float graph
     box        one resize of only the pixels that are needed, scale in NumPy, then the float graph
     pixels     the same resize, then the graph that takes the pixels and answers the best classes
+    decode     only the decoding and that resize; its answer is their shape
+    model      only that graph, on the same pixels again and again
 """
 
 from __future__ import annotations
@@ -73,7 +75,11 @@ class PixelsClassifier:
 
     def classify(self, data: bytes) -> Any:
         """The best labels of a JPEG."""
-        (best,), (classes,) = self._session.run(["best", "classes"], {"pixels": needed_pixels(data)[None]})
+        return self.classify_pixels(needed_pixels(data))
+
+    def classify_pixels(self, pixels: np.ndarray) -> Any:
+        """The best labels of uint8 [224, 224, 3]."""
+        (best,), (classes,) = self._session.run(["best", "classes"], {"pixels": pixels[None]})
         ranked = zip(best.tolist(), classes.tolist(), strict=True)
         return [{"label": self._labels[number], "probability": share} for share, number in ranked]
 
@@ -82,8 +88,18 @@ def _work(kind: str, picture: Path) -> Callable[[], Any]:
     if kind == "features":
         iris = Iris()
         return lambda: iris.predict([5.1, 3.5, 1.4, 0.2])
-    kinds = {"steps": lambda: PictureClassifier(threads=1), "box": BoxClassifier, "pixels": PixelsClassifier}
-    classifier, data = kinds[kind](), picture.read_bytes()
+    data = picture.read_bytes()
+    if kind == "decode":
+        return lambda: needed_pixels(data).shape
+    if kind == "model":
+        model, pixels = PixelsClassifier(), needed_pixels(data)
+        return lambda: model.classify_pixels(pixels)[0]["label"]
+    kinds: dict[str, Callable[[], Any]] = {
+        "steps": lambda: PictureClassifier(threads=1),
+        "box": BoxClassifier,
+        "pixels": PixelsClassifier,
+    }
+    classifier = kinds[kind]()
     return lambda: classifier.classify(data)[0]["label"]
 
 

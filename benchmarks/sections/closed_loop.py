@@ -18,6 +18,8 @@ from benchmarks.wrk import load
 
 CACHED = "Lens, the same picture from the cache"
 MODEL, MANY = "squeezenet", 16
+FEATURE_PEERS = ("fastapi-1", "fastapi-n", "bentoml")
+FEATURE_CONNECTIONS, CACHED_CONNECTIONS, SIXTEEN_CONNECTIONS = (1, 16, 64), (1, 16), (1, 4)
 LIMIT_FEATURES = "limit: iris in process"
 
 
@@ -26,8 +28,8 @@ def measure_features(bench: Bench, section: str) -> Record:
     bench.require_model(MODEL)
     picture = bench.folder / "features.jpg"
     picture.write_bytes(jpeg())
-    variants = [lens(), *bench.peer_variants("fastapi-1", "fastapi-n", "bentoml")]
-    record = _measured(bench, section, variants, lambda _: features(), (1, 16, 64))
+    variants = [lens(), *bench.peer_variants(*FEATURE_PEERS)]
+    record = _measured(bench, section, variants, lambda _: features(), FEATURE_CONNECTIONS)
     for number in range(bench.plan.rounds):
         seen, _ = bench.in_process("features", MODEL, picture, bench.plan.seconds)
         record.points.append(Point(LIMIT_FEATURES, section, 0, number, seen))
@@ -39,12 +41,12 @@ def measure_cached(bench: Bench, section: str) -> Record:
     without = lens()
     settings = {name: value for name, value in without.settings.items() if name != "LENS_CACHE_MB"}
     variants = [without, replace(without, name=CACHED, settings=settings)]
-    return _measured(bench, section, variants, lambda variant: multipart(section, [jpeg()]), (1, 16))
+    return _measured(bench, section, variants, lambda variant: multipart(section, [jpeg()]), CACHED_CONNECTIONS)
 
 
 def measure_sixteen(bench: Bench, section: str) -> Record:
     """Sixteen pictures in one request; a request counts once."""
-    return _measured(bench, section, [lens()], lambda variant: multipart(section, [jpeg()] * MANY), (1, 4))
+    return _measured(bench, section, [lens()], lambda variant: multipart(section, [jpeg()] * MANY), SIXTEEN_CONNECTIONS)
 
 
 def report(record: Record) -> str:

@@ -8,8 +8,9 @@ from functools import partial
 import requests
 
 from benchmarks.bench import Bench
-from benchmarks.catalogue import LENS, PEERS, lens, shared_models
+from benchmarks.catalogue import LENS, PEERS, SHARED, lens, shared_models
 from benchmarks.fleet import Fleet
+from benchmarks.models import write_evidence
 from benchmarks.open_loop import offer
 from benchmarks.pictures import jpeg
 from benchmarks.plan import PICTURE_WORKS, PictureWork
@@ -34,7 +35,7 @@ def measure(bench: Bench, section: str) -> Record:
     path = bench.folder / f"{section}.jpg"
     path.write_bytes(picture)
     bench.require_model(work.model)
-    variants = [*bench.variants(), *_more_of_lens(work)]
+    variants = [lens(), *_more_of_lens(bench, work), *bench.peer_variants(*work.peers)]
     record = bench.record(section, variants)
     expected = bench.in_process("steps", work.model, path, 0)[1]
     with Fleet(variants, bench.models, work.model, bench.new_state(), [picture], expected) as fleet:
@@ -50,11 +51,18 @@ def measure(bench: Bench, section: str) -> Record:
 
 def report(record: Record) -> str:
     """The tables of a section."""
-    parts = [rates_table(_title(record.section), record.points)]
+    parts = [rates_table(title(record.section), record.points)]
     if record.arrivals:
         parts.append(_half_load_table(record.arrivals))
     parts.append(_details_table(record))
     return "\n\n".join(parts)
+
+
+def title(section: str) -> str:
+    """The picture and the model of a section."""
+    work, models = PICTURE_WORKS[section], shared_models()
+    model = models[work.model].title if work.model in models else work.model
+    return f"{work.size[0]}x{work.size[1]} JPEG, {model}"
 
 
 def best_peer(points: Sequence[Point], connections: int, *, onnx_runtime: bool = True) -> tuple[str, float] | None:
@@ -65,19 +73,21 @@ def best_peer(points: Sequence[Point], connections: int, *, onnx_runtime: bool =
     return max(known.items(), key=lambda item: item[1]) if known else None
 
 
-def _more_of_lens(work: PictureWork) -> list[Variant]:
+def _more_of_lens(bench: Bench, work: PictureWork) -> list[Variant]:
     more = []
     if work.draft:
         more.append(lens(DRAFT, draft=True))
     if work.modes:
-        more.append(lens(AUTO, upload={"optimize": "auto"}, states_mode=True))
+        evidence = bench.folder / "evidence.zip"
+        write_evidence(evidence, SHARED)
+        more.append(lens(AUTO, evidence=evidence))
     return more
 
 
 def _closed_loop(bench: Bench, record: Record, picture: bytes, number: int, server: Server) -> None:
     section, work = record.section, PICTURE_WORKS[record.section]
     if number == 0:
-        record.notes |= _note(server, work.model)
+        record.notes |= _note(server)
     request = server.variant.wire(section, [picture])
     connections = bench.plan.connections_of(work)
     load(server.url, request, connections[-1], bench.plan.warm_up_seconds)
@@ -114,20 +124,11 @@ def _top_rate(points: Sequence[Point], variant: str) -> float:
     return max((rate_of(points, variant, count) or 0.0 for count in counts), default=0.0)
 
 
-def _note(server: Server, model: str) -> dict[str, str]:
+def _note(server: Server) -> dict[str, str]:
     """What a server says of how it computes."""
     if "OpenVINO" in server.name:
         return {server.name: f"computes in {requests.get(f'{server.url}/precision', timeout=30).json()}"}
-    if server.name == AUTO:
-        info = requests.get(f"{server.url}/models/info", params={"id": model}, timeout=30).json()
-        return {server.name: f"mode {info['mode']}"}
-    return {}
-
-
-def _title(section: str) -> str:
-    work, models = PICTURE_WORKS[section], shared_models()
-    model = models[work.model].title if work.model in models else work.model
-    return f"{work.size[0]}x{work.size[1]} JPEG, {model}"
+    return {server.name: server.note} if server.note else {}
 
 
 def _half_load_table(arrivals: Sequence[Arrivals]) -> str:

@@ -10,7 +10,7 @@ from benchmarks.results import Record, Start
 from benchmarks.servers import DidNotStart, Variant, started, wait_until_ready
 from benchmarks.tables import table, unique, with_spread
 
-ROUNDS, PAUSE = 5, 0.02
+PAUSE = 0.02
 _MODEL = "squeezenet"
 
 
@@ -19,7 +19,7 @@ def measure(bench: Bench, section: str) -> Record:
     bench.require_model(_MODEL)
     variants = [lens(), hello_world()]
     record = bench.record(section, variants)
-    for number in range(ROUNDS if bench.plan.rounds > 1 else 1):
+    for number in range(bench.plan.rounds):
         for variant in variants:
             try:
                 record.starts.append(Start(variant.name, number, _seconds(bench, variant)))

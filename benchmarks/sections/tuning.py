@@ -21,7 +21,7 @@ def measure(bench: Bench, section: str) -> Record:
     picture = jpeg()
     bench.require_model(MODEL)
     record = bench.record(section)
-    for peer in bench.peers:
+    for peer in bench.plan.measured_peers():
         for configuration in peer.configurations:
             variant, name = peer.variant(configuration), _row_name(peer, configuration)
             with Fleet([variant], bench.models, MODEL, bench.new_state(), [picture]) as fleet:

@@ -16,10 +16,15 @@ def test_bars_are_as_long_as_the_rates() -> None:
     assert {"A & B", "Lens", FASTAPI, "120", "60", "16 connections"} <= set(texts)
 
 
-def test_a_limit_is_as_long_at_every_count_of_connections() -> None:
+def test_a_limit_has_one_bar_whatever_the_connections() -> None:
     drawn = ElementTree.fromstring(bars("", [*points("limit", {0: 140}), *points("Lens", {1: 70, 16: 140})], "Lens"))
-    widths = [float(each.attrib["width"]) for each in drawn.iter(f"{SVG}rect") if each.attrib["height"] == "11"]
-    assert widths == [widths[0], widths[0], widths[0] / 2, widths[0]]
+    kinds = [each.attrib["class"] for each in drawn.iter(f"{SVG}rect") if each.attrib["height"] == "11"]
+    assert kinds == ["limit", "own1", "own2"]
+
+
+def test_bars_are_of_the_headline_connections() -> None:
+    drawn = bars("", points("Lens", {1: 11, 2: 22, 4: 44, 16: 66, 64: 88}), "Lens")
+    assert [rate in drawn for rate in (">11<", ">22<", ">44<", ">66<", ">88<")] == [True, False, False, True, True]
 
 
 def test_a_curve_has_a_place_for_every_load() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.goals import Goal, goals, goals_table
-from benchmarks.results import Record, Start
+from benchmarks.results import Memory, Record, Start
 from tests.benchmarks.hand_made import FASTAPI, OPENVINO, arrivals, points, record
 
 
@@ -55,16 +55,24 @@ def test_one_failed_request_misses_the_goal(root: Path) -> None:
 
 def test_p99_at_half_load_is_held_against_the_best_peer(root: Path) -> None:
     made = picture_record("mobilenet", root)
-    assert found({"mobilenet": made}, "p99 at half").met is True
+    assert found({"mobilenet": made}, "MobileNet: p99 at half").met is True
     made.arrivals.append(arrivals("mosec", 19.0))
-    assert found({"mobilenet": made}, "p99 at half").met is False
+    assert found({"mobilenet": made}, "MobileNet: p99 at half").met is False
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed(root: Path) -> None:
     made = record("resnet50", root)
     made.points = points(FASTAPI, {1: 20})
-    assert {goal.met for goal in goals({"resnet50": made})} == {None}
+    seen = goals({"resnet50": made})
+    assert {goal.met for goal in seen} == {None}
     assert "**missed**" not in goals_table({"resnet50": made})
+    assert [goal.asked for goal in seen] == [goal.asked for goal in goals({})]
+
+
+def test_the_memory_of_each_worker_is_stated(root: Path) -> None:
+    made = record("resnet50", root)
+    made.memory = [Memory("Lens", "resnet50", [320.0, 310.0, *[20.0] * 8])]
+    assert found({"resnet50": made}, "memory per worker").seen.endswith("790 MB with all processes")
 
 
 def test_the_start_is_held_against_hello_world(root: Path) -> None:

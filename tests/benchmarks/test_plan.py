@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks import environments
-from benchmarks.catalogue import PEERS
-from benchmarks.plan import HEADLINE, PICTURE_WORKS, PLANS
+from benchmarks.catalogue import PEERS, QUICK_PEERS
+from benchmarks.duration import expected_seconds
+from benchmarks.goals import SECTIONS_OF_GOALS
+from benchmarks.plan import HEADLINE, PICTURE_WORKS, PLANS, environments_of
 from benchmarks.sections import SECTIONS
 
 
@@ -23,6 +27,22 @@ def test_the_quick_plan_has_the_headline_connections_of_a_small_and_a_large_mode
     for section in ("squeezenet", "resnet50"):
         assert section in quick.sections
         assert quick.connections_of(PICTURE_WORKS[section]) == HEADLINE
+
+
+def test_the_quick_plan_takes_ten_minutes_the_goals_twenty_five_and_all_an_hour() -> None:
+    longest = {"quick": 10, "goals": 25, "full": 60}
+    for name, minutes in longest.items():
+        assert sum(expected_seconds(PLANS[name], section) for section in PLANS[name].sections) <= 60 * minutes
+
+
+def test_the_goals_plan_measures_everything_that_a_goal_needs() -> None:
+    assert set(PLANS["goals"].sections) == set(SECTIONS_OF_GOALS)
+    assert set(QUICK_PEERS) < set(PLANS["goals"].peers)
+
+
+def test_a_plan_needs_the_environments_of_its_peers_and_of_the_hello_world() -> None:
+    assert environments_of(PLANS["quick"]) == ["fastapi", "triton", "bentoml"]
+    assert environments_of(replace(PLANS["quick"], sections=("features",))) == ["fastapi", "triton"]
 
 
 def test_every_peer_has_pinned_requirements_and_two_configurations_or_more() -> None:

@@ -22,8 +22,8 @@ def test_a_record_comes_back_from_its_file_as_it_was(root: Path, tmp_path: Path)
     assert str(root) not in path.read_text()
 
 
-def test_a_report_takes_the_newest_full_record_before_a_newer_narrowed_or_quick_one(root: Path, tmp_path: Path) -> None:
-    for day, scope in ((1, "full"), (2, "full"), (3, "quick"), (4, "narrowed")):
+def test_a_report_takes_the_newest_record_but_no_narrowed_or_quick_one(root: Path, tmp_path: Path) -> None:
+    for day, scope in ((1, "full"), (2, "goals"), (3, "quick"), (4, "narrowed")):
         write(record("start", root, scope=scope, date=f"2026-01-0{day}T00:00:00Z"), tmp_path)
     write(record("start-again", root, date="2026-01-09T00:00:00Z"), tmp_path)
 

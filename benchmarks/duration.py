@@ -1,0 +1,75 @@
+"""How long a plan takes, told before it begins; from the counts of starts, visits and points, on two cores."""
+
+from __future__ import annotations
+
+from benchmarks.bench import FLOORS, LIMITS
+from benchmarks.plan import PICTURE_WORKS, Plan
+from benchmarks.sections import closed_loop, growth, tuning
+
+START_SECONDS = 7.0
+"""One server's start, the check of its answer, and its end."""
+NEVER_IDLE = {"ray"}
+"""Peers that poll, so that they are started for each visit."""
+POINT_SECONDS = 0.7
+"""What a point takes beside its load: the server settles, the generator starts."""
+OPTIMIZE_SECONDS = 60.0
+"""What Lens takes to try its modes of execution."""
+LIMIT_SECONDS = 2.0
+"""What one measurement of a limit takes beside its loop."""
+
+
+def expected_seconds(plan: Plan, section: str) -> float:
+    """How long ``section`` takes with ``plan``; a busy machine and absent peers make it wrong."""
+    if section in PICTURE_WORKS:
+        return _pictures(plan, section)
+    visits = {
+        "features": (1 + len(plan.measured_peers(closed_loop.FEATURE_PEERS)), len(closed_loop.FEATURE_CONNECTIONS)),
+        "cached": (2, len(closed_loop.CACHED_CONNECTIONS)),
+        "sixteen": (1, len(closed_loop.SIXTEEN_CONNECTIONS)),
+    }
+    if section in visits:
+        servers, points = visits[section]
+        return servers * (START_SECONDS + plan.rounds * _visit(plan, points))
+    return {"tune": _tune, "start": _start, "growth": _growth, "overload": _overload}[section](plan)
+
+
+def in_words(seconds: float) -> str:
+    """A length of time for people: minutes, rounded up."""
+    return f"about {int(-(-seconds // 60))} min"
+
+
+def _pictures(plan: Plan, section: str) -> float:
+    work = PICTURE_WORKS[section]
+    peers = plan.measured_peers(work.peers)
+    servers = 1 + len(peers) + work.modes + work.draft
+    points, seconds = len(plan.connections_of(work)), plan.seconds_of(work)
+    one_limit = LIMIT_SECONDS + plan.seconds
+    one_round = len(LIMITS) * one_limit + servers * _visit(plan, points, seconds)
+    arrivals = 1 + min(plan.half_load_peers, sum(peer.onnx_runtime for peer in peers)) if work.half_load else 0
+    restarts = plan.rounds * sum(peer.key in NEVER_IDLE for peer in peers)
+    starts = len(FLOORS) * one_limit + (servers + restarts) * START_SECONDS + work.modes * OPTIMIZE_SECONDS
+    return starts + plan.rounds * (one_round + arrivals * _visit(plan, 1, plan.half_load_seconds))
+
+
+def _tune(plan: Plan) -> float:
+    configurations = sum(len(peer.configurations) for peer in plan.measured_peers())
+    return configurations * (START_SECONDS + _visit(plan, len(tuning.CONNECTIONS)))
+
+
+def _start(plan: Plan) -> float:
+    return 2 * plan.rounds * START_SECONDS
+
+
+def _growth(plan: Plan) -> float:
+    points = len(growth.MODELS) + len(growth.SIZES) + len(growth.CONNECTIONS)
+    each = len(growth.MODELS) * START_SECONDS + points * _visit(plan, 1)
+    return (1 + len(plan.measured_peers([growth.PEER]))) * each
+
+
+def _overload(plan: Plan) -> float:
+    top = START_SECONDS + _visit(plan, 1, plan.slow_seconds)
+    return top + len(plan.overload) * (plan.overload_seconds + POINT_SECONDS)
+
+
+def _visit(plan: Plan, points: int, seconds: int | None = None) -> float:
+    return plan.warm_up_seconds + points * ((seconds or plan.seconds) + POINT_SECONDS)
