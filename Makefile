@@ -12,7 +12,7 @@ export BENTOML_HOME ?= $(abspath $(LENS_HOME))/bentoml
 export BENTOML_DO_NOT_TRACK := True
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help serve test lint types bench format docs bento bento-test clean
+.PHONY: help serve test lint types bench chaos format docs bento bento-test clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -54,9 +54,13 @@ lint: $(STAMP)/dev
 types: $(STAMP)/dev
 	$(BIN)/mypy
 
-## make bench    measure the edge beside FastAPI + ONNX Runtime and stock BentoML (QUICK=1: shorter)
+## make bench    measure Lens beside its peers and write docs/performance.md (QUICK=1: 10 minutes; PLAN=goals: 25)
 bench: $(STAMP)/dev
-	$(BIN)/python -m benchmarks.edge
+	$(BIN)/python -m benchmarks $(if $(PLAN),--plan $(PLAN))
+
+## make chaos    beat on the whole service, and write docs/chaos.md (QUICK=1: 2 minutes)
+chaos: $(STAMP)/dev
+	$(BIN)/python -m chaos $(if $(QUICK),--quick)
 
 ## make format   let ruff rewrite
 format: $(STAMP)/dev

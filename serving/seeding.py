@@ -70,10 +70,9 @@ def check_seed(model: Path | None, labels: Path | None) -> None:
     if model is None:
         return
     if model.suffix.lower() in KERAS:
-        target = model.with_suffix(".onnx").name
         raise SeedError(
             f"MODEL_PATH is a Keras file ({model.name}). Convert it first: "
-            f"python -m tf2onnx.convert --keras {model.name} --output {target}"
+            f"python -m model_store_scripts.convert_model {model.name}"
         )
     for setting, path in (("MODEL_PATH", model), ("LABELS_PATH", labels)):
         if path is not None and not path.is_file():

@@ -77,5 +77,5 @@ def test_the_embedded_model_is_seeded_into_an_empty_registry_alone(tmp_path: Pat
 
 
 def test_a_keras_file_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
-    with pytest.raises(SeedError, match=r"Convert it first: .*model\.onnx"):
+    with pytest.raises(SeedError, match=r"Convert it first: .*convert_model model\.h5"):
         check_seed(tmp_path / "model.h5", None)

@@ -143,7 +143,7 @@ class TestCatsOrDogs:
         (home / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
         with lens_server(home, {"MODEL_PATH": str(home / "model.h5")}, wait=False) as lens:
             assert lens.process.wait(30) != 0
-            assert "tf2onnx" in lens.logged()
+            assert "convert_model" in lens.logged()
 
 
 class TestCifarPipeline:
