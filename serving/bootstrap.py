@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from runners.activity import Activity
 from runners.errors import RunnerError
-from runners.runner import OnnxRunner, Runner
+from runners.runner import OnnxRunner, Run, Runner
 from runners.wide import WideSessions
 from serving.api.accept import install_fair_accept
 from serving.api.cors import Cors
@@ -35,8 +35,11 @@ from serving.api.pages import Pages, swagger_folder
 from serving.api.predictions import PredictionAPI
 from serving.api.routes import RouteTable
 from serving.api.table import Handlers, route_table
+from serving.api.traffic import TrafficAPI
 from serving.arms import Arms
+from serving.decoders import Decoders
 from serving.errors import ServiceError
+from serving.guard_watch import GuardWatch
 from serving.inputs.url_fetch import UrlFetcher
 from serving.ledger import Ledger
 from serving.models import ServingModels
@@ -50,21 +53,25 @@ from serving.optimization.optimizer import Optimizer
 from serving.prediction_cache import PredictionCache
 from serving.predictor import Defaults, Predictor
 from serving.publisher import Publisher
+from serving.quality_report import QualityReports
 from serving.records.database import RecordsError
 from serving.records.records import Records
 from serving.records.retention import Retention
 from serving.registry.activation import Activation
 from serving.registry.database import DatabaseError
 from serving.registry.follower import Follower
+from serving.registry.loaded import RunnerPort
+from serving.registry.memory import machine_memory
 from serving.registry.registry import Registry
 from serving.registry.sandbox import Sandbox
-from serving.remote_runner import Answer, RemoteRunner, Transport, answer_run
+from serving.remote_runner import Answer, RemoteRunner, Transport, answer
 from serving.runtime import runtime_facts
 from serving.security.api_keys import KeyRing
 from serving.security.rate_limit import RateLimiter
 from serving.seeding import Seed, SeedError, check_seed, seed
 from serving.settings import Settings, cores, load_settings
 from serving.shadows import Shadows
+from serving.traffic_control import TrafficControl
 
 if TYPE_CHECKING:
     from serving.api.grpc_edge import GrpcEdge
@@ -104,14 +111,17 @@ class Parts:
     activation: Activation
     cache: PredictionCache
     fetcher: UrlFetcher
-    decoders: ThreadPoolExecutor
+    decoders: Decoders
     predictions: PredictionAPI
     models: ModelsAPI
     lifecycle: LifecycleAPI
+    traffic: TrafficAPI
     health: HealthAPI
     inference: Inference
     repository: ModelRepository
     records: Records
+    ledger: Ledger
+    guards: GuardWatch
     shadows: Shadows
 
 
@@ -149,6 +159,7 @@ class Application:
                 native=native,
                 models=parts.models,
                 lifecycle=parts.lifecycle,
+                traffic=parts.traffic,
                 health=parts.health,
                 pages=Pages(swagger_folder()),
                 open_inference=_open_inference(settings, parts),
@@ -182,7 +193,7 @@ class Application:
         accept = install_fair_accept(loop, settings.home / "run")
         self._drain.install(loop, accept.step_back)
         await self._serve_grpc(self._parts)
-        self._gauges = loop.create_task(_keep_gauges(self._parts.runner, self._metrics))
+        self._gauges = loop.create_task(_keep_gauges(self._parts.runner, self._metrics, self._parts.ledger))
         # What stands now stays: a full collection would walk all of the frameworks' objects, a stall of 0.1 s.
         gc.collect()
         gc.freeze()
@@ -243,7 +254,7 @@ class RunnerProcess:
         """Load what is live."""
         self._registry = await asyncio.to_thread(_open_registry, self._settings)
         self._runner = _onnx_runner(self._settings, self._metrics)
-        self._follower = Follower(self._registry, self._runner, max_extra=self._settings.max_loaded)
+        self._follower = _follower(self._settings, self._registry, self._runner, sharing=1)
         await asyncio.to_thread(self._follower.start)
         self._gauges = asyncio.create_task(_keep_gauges(self._runner, self._metrics))
 
@@ -255,8 +266,11 @@ class RunnerProcess:
 
     async def run(self, key: str, inputs: dict[str, Any], rows: int, seconds: float) -> Answer:
         """See ``remote_runner.Transport``."""
+        return await answer(self._run(key, inputs, rows, time.monotonic() + seconds))
+
+    async def _run(self, key: str, inputs: dict[str, Any], rows: int, deadline: float) -> Run:
         await self._follower.ensure(self._registry.find(key))
-        return await answer_run(self._runner, key, inputs, rows, seconds)
+        return await self._runner.run(key, inputs, rows=rows, deadline=deadline)
 
     async def prove(self, key: str) -> str:
         """See ``remote_runner.Transport``."""
@@ -277,6 +291,12 @@ def _open_registry(settings: Settings) -> Registry:
     return registry
 
 
+def _follower(settings: Settings, registry: Registry, runner: RunnerPort, *, sharing: int) -> Follower:
+    """The follower of one of ``sharing`` processes that hold models."""
+    budget = settings.models_mb * MIB if settings.models_mb else machine_memory() / 2 / sharing
+    return Follower(registry, runner, max_extra=settings.max_loaded, budget=int(budget), pinned=settings.pinned)
+
+
 def _sandbox(settings: Settings) -> Sandbox:
     return Sandbox(settings.proof_s, settings.proof_memory_mb)
 
@@ -293,32 +313,33 @@ def build_optimizer(settings: Settings, registry: Registry) -> Optimizer:
 
 
 def _onnx_runner(settings: Settings, metrics: Metrics) -> OnnxRunner:
+    host = _host(settings)
     return OnnxRunner(
         threads=settings.threads,
         providers=settings.providers,
         max_batch=settings.max_batch,
         max_queue=settings.max_queue,
         on_batch=lambda _key, rows, _seconds: metrics.batch_ran(rows),
-        wide=_wide_sessions(settings),
+        host=host,
+        lanes=cores(),
+        wide=WideSessions(host, threads=cores(), max_bytes=int(settings.wide_mb * MIB)) if host else None,
     )
 
 
-def _wide_sessions(settings: Settings) -> WideSessions | None:
+def _host(settings: Settings) -> Activity | None:
     """None where one session uses all cores anyway, or the processes cannot tell each other what is under way."""
-    on_cpu = settings.providers[:1] == ("CPUExecutionProvider",)
-    if settings.runner == "service" or settings.threads > 1 or cores() == 1 or not on_cpu or not settings.wide_mb:
+    if settings.runner == "service" or settings.threads > 1 or cores() == 1:
         return None
     try:
-        activity = Activity(settings.home / "run")
+        return Activity(settings.home / "run")
     except OSError as error:
         log.warning("a lone request runs on one core", reason=error.strerror)
         return None
-    return WideSessions(activity, threads=cores(), max_bytes=int(settings.wide_mb * MIB))
 
 
 def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRunner) -> Parts:
     registry = _open_registry(settings)
-    follower = Follower(registry, runner, max_extra=settings.max_loaded)
+    follower = _follower(settings, registry, runner, sharing=settings.workers)
     follower.start()
     cache = PredictionCache(
         settings.home / "cache",
@@ -332,7 +353,7 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
         timeout=settings.fetch_timeout_s,
         user_agent=f"Lens/{VERSION}",
     )
-    decoders = ThreadPoolExecutor(2, thread_name_prefix="lens-decode")
+    decoders = Decoders(runner.host if isinstance(runner, OnnxRunner) else None)
     defaults = Defaults(
         top_k=settings.top_k,
         threshold=settings.threshold or 0.0,
@@ -341,7 +362,8 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
     )
     records = Records.open(settings.home, Retention(settings.record_days, settings.record_rows))
     shadows = Shadows(settings.shadow_copies, lambda: runner.queue_depth() > 0)
-    arms = Arms(registry, Ledger(records.recorder if settings.record_rows else None, metrics), shadows)
+    ledger = Ledger(records.recorder if settings.record_rows else None, metrics)
+    arms = Arms(registry, ledger, shadows)
     predictor = Predictor(ServingModels(follower, runner), arms, cache, decoders, metrics, defaults)
     activation = Activation(registry)
     publisher = Publisher(_sandbox(settings), registry, activation, build_optimizer(settings, registry))
@@ -356,10 +378,15 @@ def _assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteR
         predictions=PredictionAPI(predictor, fetcher, cache),
         models=ModelsAPI(publisher, registry),
         lifecycle=LifecycleAPI(activation, registry),
+        traffic=TrafficAPI(
+            TrafficControl(registry, activation, records), records.feedback, QualityReports(registry, records)
+        ),
         health=HealthAPI(registry, lambda: _prove(registry, follower, runner), metrics.render, runtime_facts),
         inference=Inference(predictor),
         repository=ModelRepository(registry, follower, max_batch=settings.max_batch),
         records=records,
+        ledger=ledger,
+        guards=GuardWatch(registry.home, registry, records),
         shadows=shadows,
     )
 
@@ -369,9 +396,11 @@ def _open_inference(settings: Settings, parts: Parts) -> OpenInferenceAPI:
     return OpenInferenceAPI(parts.inference, parts.repository, parts.health, version=VERSION, max_body=max_body)
 
 
-async def _keep_gauges(runner: OnnxRunner | RemoteRunner, metrics: Metrics) -> None:
+async def _keep_gauges(runner: OnnxRunner | RemoteRunner, metrics: Metrics, ledger: Ledger | None = None) -> None:
     """Gauges are shared through files, which only this process may write: it does so every second."""
     while True:
+        if ledger is not None:
+            ledger.tell()
         metrics.gauge_now(models_loaded=len(runner.keys()), queue_depth=runner.queue_depth())
         await asyncio.sleep(1)
 
@@ -399,9 +428,10 @@ def _wanted_seed(settings: Settings) -> Seed | None:
 def _close(parts: Parts) -> None:
     parts.activation.close()
     parts.follower.close()
-    parts.runner.close()
     parts.decoders.shutdown(cancel_futures=True)
+    parts.runner.close()
     parts.cache.close()
+    parts.guards.close()
     parts.records.close()
     parts.registry.close()
 

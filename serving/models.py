@@ -1,4 +1,4 @@
-"""The predictor's models: the registry says which version, the follower has it loaded, the runner runs it."""
+"""The predictor's models: the follower has a version loaded, the runner runs it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ from runners.runner import Run, Runner
 from serving.registry.records import ModelVersion
 
 
-class Catalogue(Protocol):
-    """The registry, as far as opening a version needs it."""
-
-    def find(self, reference: str | None) -> ModelVersion:
-        """The version that ``reference`` names at the newest generation."""
-
-
 class Loader(Protocol):
     """Sees to it that a version is loaded in this worker."""
 
@@ -27,20 +20,11 @@ class Loader(Protocol):
 
 
 class ServingModels:
-    """Opens versions by reference and runs them; a version that is asked for by name is loaded when first needed."""
+    """Runs versions; one that is asked for by name is loaded when first needed."""
 
-    def __init__(self, catalogue: Catalogue, loader: Loader, runner: Runner) -> None:
-        self._catalogue = catalogue
+    def __init__(self, loader: Loader, runner: Runner) -> None:
         self._loader = loader
         self._runner = runner
-
-    async def open(self, reference: str | None) -> ModelVersion:
-        """The version that ``reference`` (None: the default) names now.
-
-        Raises:
-            ServiceError: ``model_not_found`` or ``no_model``.
-        """
-        return self._catalogue.find(reference)
 
     async def run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
         """Run ``rows`` rows through ``version``.

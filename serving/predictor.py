@@ -11,31 +11,41 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import orjson
 
 from preprocessing.decode import decode_image
-from preprocessing.digest import answer_key
+from preprocessing.digest import answer_key, sha256_hex
 from preprocessing.features import FeatureBatch, feature_batch, first_output, named_batch, plain
 from preprocessing.postprocess import class_probabilities, rank
 from preprocessing.spec import ModelSpec
 from preprocessing.transforms import draft_size, to_tensor
 from runners.errors import Overloaded
 from runners.runner import Run
+from serving.arms import Arms, Digest, Opened
 from serving.errors import ServiceError
 from serving.observability.request_context import RequestContext
 from serving.observability.timestamps import timestamp
+from serving.outcome import NOTHING, Outcome, features_outcome, picture_outcome, tensors_outcome
 from serving.registry.records import ModelVersion
+
+FeedOf = Callable[[ModelSpec], tuple[Mapping[str, np.ndarray], int]]
+"""The tensors of one request, by input name, and how many rows they have, for a model of that spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller may say beside the input; None leaves it to the model and the settings."""
+    """What a caller may say beside the input; None leaves it to the model and the settings.
+
+    Where a traffic plan splits requests, those with the same ``sticky_key`` get the same version.
+    """
 
     model_id: str | None = None
     top_k: int | None = None
     threshold: float | None = None
+    sticky_key: str | None = None
 
 
 class Picture(Protocol):
@@ -49,13 +59,10 @@ class Picture(Protocol):
 
 
 class Models(Protocol):
-    """Which version answers, loaded and ready to run on this worker."""
-
-    async def open(self, reference: str | None) -> ModelVersion:
-        """The version that ``reference`` (None: the default) names now; loads it where it is not."""
+    """Versions, ready to run on this worker."""
 
     async def run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
-        """Run ``rows`` rows through it before ``deadline`` (``time.monotonic()``)."""
+        """Run ``rows`` rows through it before ``deadline`` (``time.monotonic()``); load it where it is not."""
 
 
 class Answers(Protocol):
@@ -91,13 +98,22 @@ class Defaults:
     max_waiting: int = 256
 
 
+class _Found(NamedTuple):
+    """The answer for a picture of that digest, and whether it came from the cache."""
+
+    answer: dict[str, Any]
+    cached: bool
+    digest: str
+
+
 class Predictor:
-    """Classifies pictures and runs features, on whatever version the models' port opens."""
+    """Classifies pictures and runs features, on whatever version ``arms`` opens."""
 
     def __init__(
-        self, models: Models, answers: Answers, decoders: Executor, observer: Observer, defaults: Defaults
+        self, models: Models, arms: Arms, answers: Answers, decoders: Executor, observer: Observer, defaults: Defaults
     ) -> None:
         self._models = models
+        self._arms = arms
         self._answers = answers
         self._decoders = decoders
         self._observer = observer
@@ -111,25 +127,22 @@ class Predictor:
             ServiceError, InputError, RunnerError: see ``serving.errors``.
         """
         started = time.perf_counter()
-        version = await self.open(options, context)
-        if version.spec.image is None:
-            raise ServiceError("wrong_input_kind", f"The model {version.key.id!r} takes features, not pictures.")
-        result = self._answers.get(self._answer_key(await picture.digest(), version, options))
-        if result is None:
-            # A URL's digest may have been a memory; only what the bytes themselves say may name a new answer.
-            data = await picture.read()
-            key = self._answer_key(await picture.digest(), version, options)
-            hit = (result := self._answers.get(key)) is not None
-        else:
-            hit = True
-        self._observer.cache_looked_up(hit=hit)
-        if result is None:
-            result = await self._answers.compute_once(
-                key, lambda: self._classify_now(data, version, options, context.deadline)
-            )
-        context.cached = hit
-        inference_ms = 0.0 if hit else result["inference_time_ms"]
-        return {**result, **_envelope(version, context, started), "inference_time_ms": inference_ms, "cached": hit}
+        opened = await self.open(options, context, picture.digest)
+        try:
+            found = await self._classified(opened.version, picture, options, context.deadline)
+        except BaseException as error:
+            self._arms.failed(opened, context, started, error)
+            raise
+        context.cached = found.cached
+
+        async def again(version: ModelVersion) -> tuple[Outcome, bool]:
+            copied = await self._classified(version, picture, options, context.deadline)
+            return picture_outcome(copied.answer), copied.cached
+
+        outcome = picture_outcome(found.answer)
+        self._arms.answered(opened, context, started, outcome, again=again, cached=found.cached, digest=found.digest)
+        envelope = {**_envelope(opened, context, started), "cached": found.cached}
+        return {**found.answer, **envelope, **({"inference_time_ms": 0.0} if found.cached else {})}
 
     async def run(
         self,
@@ -144,38 +157,85 @@ class Predictor:
             ServiceError, InputError, RunnerError: see ``serving.errors``.
         """
         started = time.perf_counter()
-        version = await self.open(options, context)
-        spec = version.spec
-        batch = feature_batch(features, spec) if inputs is None else named_batch(inputs, spec)
-        run = await self._run(version, batch.arrays, batch.rows, context.deadline)
-        context.cached = False
-        return {
-            **_outputs(run, spec, batch),
-            **_envelope(version, context, started),
-            "inference_time_ms": _milliseconds(run.seconds),
-            "cached": False,
-        }
+        opened = await self.open(options, context, lambda: _digest_of(features if inputs is None else inputs))
 
-    async def open(self, options: Options, context: RequestContext) -> ModelVersion:
-        """The version that answers ``options``; ``context`` hears of it.
+        async def again(version: ModelVersion) -> tuple[Outcome, bool]:
+            return (await self._run_features(version, features, inputs, context.deadline))[1], False
+
+        try:
+            result, outcome = await self._run_features(opened.version, features, inputs, context.deadline)
+        except BaseException as error:
+            self._arms.failed(opened, context, started, error)
+            raise
+        context.cached = False
+        self._arms.answered(opened, context, started, outcome, again=again)
+        return {**result, **_envelope(opened, context, started), "cached": False}
+
+    async def open(self, options: Options, context: RequestContext, digest: Digest) -> Opened:
+        """The version that answers ``options``; ``context`` hears of it.  ``digest`` tells inputs apart.
 
         Raises:
             ServiceError: ``model_not_found`` or ``no_model``.
         """
-        version = await self._models.open(options.model_id)
-        context.model_id, context.model_version = version.key.id, version.key.version
-        return version
+        opened = await self._arms.open(options.model_id, context.sticky_key or options.sticky_key, digest)
+        key = opened.version.key
+        context.model_id, context.model_version = key.id, key.version
+        return opened
 
-    async def run_tensors(
-        self, version: ModelVersion, tensors: Mapping[str, np.ndarray], rows: int, context: RequestContext
-    ) -> Run:
-        """Run ``tensors``, of the names, types and shapes that the file itself declares, on an opened version.
+    async def run_tensors(self, opened: Opened, feed: FeedOf, context: RequestContext) -> Run:
+        """Run tensors of the names, types and shapes that the file itself declares.
+
+        ``feed`` gives them and their number of rows for a version: the opened one, and its shadow where it has one.
 
         Raises:
+            InputError: ``feed`` raised it.
             RunnerError: see ``runners.errors``.
         """
+        started = time.perf_counter()
+
+        async def again(version: ModelVersion) -> tuple[Outcome, bool]:
+            tensors, rows = feed(version.spec)
+            copied = await self._run(version, tensors, rows, context.deadline)
+            return _tensors_outcome(copied, rows, version.spec), False
+
         context.cached = False
-        return await self._run(version, tensors, rows, context.deadline)
+        version = opened.version
+        try:
+            tensors, rows = feed(version.spec)
+            run = await self._run(version, tensors, rows, context.deadline)
+        except BaseException as error:
+            self._arms.failed(opened, context, started, error)
+            raise
+        self._arms.answered(opened, context, started, _tensors_outcome(run, rows, version.spec), again=again)
+        return run
+
+    async def _classified(self, version: ModelVersion, picture: Picture, options: Options, deadline: float) -> _Found:
+        if version.spec.image is None:
+            raise ServiceError("wrong_input_kind", f"The model {version.key.id!r} takes features, not pictures.")
+        digest = await picture.digest()
+        result = self._answers.get(self._answer_key(digest, version, options))
+        if result is None:
+            # A URL's digest may have been a memory; only what the bytes themselves say may name a new answer.
+            data = await picture.read()
+            digest = await picture.digest()
+            key = self._answer_key(digest, version, options)
+            hit = (result := self._answers.get(key)) is not None
+        else:
+            hit = True
+        self._observer.cache_looked_up(hit=hit)
+        if result is None:
+            result = await self._answers.compute_once(key, lambda: self._classify_now(data, version, options, deadline))
+        return _Found(result, hit, digest)
+
+    async def _run_features(
+        self, version: ModelVersion, features: Any, inputs: Mapping[str, Any] | None, deadline: float
+    ) -> tuple[dict[str, Any], Outcome]:
+        spec = version.spec
+        batch = feature_batch(features, spec) if inputs is None else named_batch(inputs, spec)
+        run = await self._run(version, batch.arrays, batch.rows, deadline)
+        answer = _outputs(run, spec, batch)
+        answer["inference_time_ms"] = _milliseconds(run.seconds)
+        return answer, features_outcome(answer["prediction"], answer["outputs"], spec) if batch.rows == 1 else NOTHING
 
     def _answer_key(self, digest: str, version: ModelVersion, options: Options) -> str:
         asked = {"top_k": self._top_k(options), "threshold": self._threshold(options, version.spec)}
@@ -243,11 +303,21 @@ def _outputs(run: Run, spec: ModelSpec, batch: FeatureBatch) -> dict[str, Any]:
     return {**answer, "non_finite": True} if non_finite else answer
 
 
-def _envelope(version: ModelVersion, context: RequestContext, started: float) -> dict[str, Any]:
+def _tensors_outcome(run: Run, rows: int, spec: ModelSpec) -> Outcome:
+    return tensors_outcome(run.outputs, spec) if rows == 1 else NOTHING
+
+
+async def _digest_of(value: Any) -> str:
+    return sha256_hex(orjson.dumps(value))
+
+
+def _envelope(opened: Opened, context: RequestContext, started: float) -> dict[str, Any]:
+    version = opened.version
     return {
         "request_id": context.request_id,
         "model_id": version.key.id,
         "model_version": version.key.version,
+        "arm": opened.arm,
         "mode": version.spec.execution.mode,
         "latency_ms": _milliseconds(time.perf_counter() - started),
         "timestamp": timestamp(),

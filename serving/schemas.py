@@ -176,6 +176,7 @@ class ModelChange(BaseModel):
     alias: str | None
     previous_id: str | None
     previous_version: str | None
+    reason: str | None = Field(description='What "traffic" came to, and why.')
 
 
 class ModelHistory(BaseModel):
@@ -287,6 +288,118 @@ class ActivateAnswer(BaseModel):
     default: bool
     live_on: str = Field(examples=["2/2"])
     generation: int
+    request_id: str
+
+
+class TrafficArm(BaseModel):
+    """What one arm of a plan got since the plan began."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    arm: str = Field(description="A version of the id, or other-id@version.", examples=["v2"])
+    model_id: str
+    version: str
+    role: Literal["answer", "shadow"]
+    weight: float | None = Field(None, description="Percent now; none for a shadow.")
+    share: float | None = Field(None, description="Share of the answers so far, 0..1.")
+    requests: int
+    errors: int = Field(description="Failures of the version, not of its callers.")
+    cached: int
+    judged: int = Field(description="Answers with feedback.")
+    p99_ms: float | None = Field(description="Of its latest requests that were not cached.")
+    compared: int | None = Field(description="A shadow's labels that were compared.")
+    agreement: float | None = Field(description="The share of them that was answered too.")
+    state: Literal["broken", "holding", "too_early"] | None = Field(description="What the guards say.")
+    reason: str | None = Field(description="Why.")
+
+
+class Traffic(BaseModel):
+    """How an id's requests are split now."""
+
+    id: str
+    split: bool = Field(description="Whether there is a plan; without one the live version answers.")
+    weights: dict[str, float] = Field(description="Percent by arm, as they hold now.", examples=[{"v1": 80, "v2": 20}])
+    incumbent: str = Field(description="The live version: what a broken guard goes back to.")
+    shadow: str | None
+    ramp: list[dict[str, Any]]
+    guards: dict[str, Any] | None
+    began_at: float | None = Field(description="Unix time.")
+    next_step_at: float | None = Field(description="When the ramp moves the weights next; Unix time.")
+    arms: list[TrafficArm]
+    live_on: str | None = Field(None, description="After a change: workers that know, of all.", examples=["2/2"])
+    generation: int | None = None
+    request_id: str
+
+
+class TrafficList(BaseModel):
+    """Every plan."""
+
+    traffic: list[dict[str, Any]]
+    request_id: str
+
+
+class FeedbackRequest(BaseModel):
+    """What was true, about an answer."""
+
+    request_id: str = Field(description="The `request_id` of the answer.")
+    label: str | int | float = Field(description="The true class.", examples=["cat"])
+
+
+class FeedbackAnswer(BaseModel):
+    """The answer that the feedback was about."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    request_id: str
+    model_id: str
+    model_version: str
+    label: str
+    predicted_label: str | None
+    correct: bool | None
+
+
+class VersionQuality(BaseModel):
+    """How good one version was, by feedback."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_id: str
+    version: str
+    role: Literal["answer", "shadow"]
+    live: bool
+    requests: int | None = None
+    errors: int | None = None
+    cached: int | None = None
+    count: int = Field(description="Answers with feedback.")
+    correct: int
+    accuracy: float | None = Field(description="0..1; null without feedback.")
+    low: float | None = Field(description="Where the true accuracy begins, with 95 % confidence (Wilson).")
+    high: float | None = Field(description="And where it ends.")
+    calibration: dict[str, Any] | None = Field(None, description="`ece`, `ece_equal_mass`, and the `curve`.")
+    confusion: dict[str, Any] | None = Field(None, description="`labels`, `counts` (rows are truths), and `beyond`.")
+
+
+class QualityComparison(BaseModel):
+    """Whether B is better than A, or the evidence does not suffice."""
+
+    a: str
+    b: str
+    test: Literal["two_proportions", "mcnemar"]
+    difference: float = Field(description="B's accuracy minus A's.")
+    low: float
+    high: float
+    p_value: float
+    significant: bool
+    more_needed: int = Field(description="About how many more judged answers each needs; 0 where there are enough.")
+    conclusion: str
+
+
+class Quality(BaseModel):
+    """How good the versions of an id were."""
+
+    id: str
+    versions: list[VersionQuality]
+    comparisons: list[QualityComparison]
     request_id: str
 
 

@@ -95,6 +95,16 @@ class Settings(BaseSettings):
     max_loaded: int = Field(
         8, alias="LENS_MAX_LOADED", ge=1, description="Versions kept loaded beside the live ones, per worker."
     )
+    models_mb: float | None = Field(
+        None,
+        alias="LENS_MODELS_MB",
+        gt=0,
+        description="Memory for loaded models, per worker, MiB; half of the machine's, shared, where not set. The "
+        "least recently used leave when another needs the room.",
+    )
+    pinned: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), alias="LENS_PINNED", description="Ids that are loaded at the start and stay, beside the default; * for all."
+    )
     max_megapixels: float = Field(50, alias="LENS_MAX_MEGAPIXELS", gt=0, description="Largest picture decoded.")
     proof_s: float = Field(18, alias="LENS_PROOF_S", gt=0, description="Time an uploaded model has to prove itself.")
     proof_memory_mb: int = Field(
@@ -118,6 +128,19 @@ class Settings(BaseSettings):
     )
     cache_mb: float = Field(64, alias="LENS_CACHE_MB", ge=0, description="Prediction cache, MiB; 0 turns it off.")
     cache_ttl_s: float = Field(3600, alias="LENS_CACHE_TTL_S", gt=0, description="Age at which a cached answer ends.")
+    shadow_copies: int = Field(
+        4,
+        alias="LENS_SHADOW_COPIES",
+        ge=0,
+        description="Copies of requests for a shadow that a worker runs at a time; those beyond are dropped.",
+    )
+    record_rows: int = Field(
+        1_000_000,
+        alias="LENS_RECORD_ROWS",
+        ge=0,
+        description="Predictions kept on record for feedback and quality; 0 records none.",
+    )
+    record_days: float = Field(30, alias="LENS_RECORD_DAYS", gt=0, description="How long they are kept, days.")
     api_keys: SecretStr | None = Field(
         None, alias="LENS_API_KEYS", description="Comma-separated: key or key:scope+scope (predict, manage, admin)."
     )
@@ -137,7 +160,7 @@ class Settings(BaseSettings):
             return tuple(ip_network(part, strict=False) for part in _parts(value))
         return value
 
-    @field_validator("providers", "cors_origins", mode="before")
+    @field_validator("providers", "cors_origins", "pinned", mode="before")
     @classmethod
     def _list(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from serving import schemas
 from serving.api.routes import Route, RouteTable
 from serving.errors import STATUS
+from serving.traffic.body import PlanBody
 
 JsonObject = dict[str, Any]
 
@@ -48,6 +49,11 @@ _ANSWERS: dict[tuple[str, str], tuple[int, tuple[type[BaseModel], ...]]] = {
     ("POST", "/models/rollback"): (200, (schemas.ActivateAnswer,)),
     ("PUT", "/models/alias"): (200, (schemas.AliasAnswer,)),
     ("DELETE", "/models"): (200, (schemas.DeleteAnswer,)),
+    ("PUT", "/traffic"): (200, (schemas.Traffic,)),
+    ("GET", "/traffic"): (200, (schemas.Traffic, schemas.TrafficList)),
+    ("DELETE", "/traffic"): (200, (schemas.Traffic,)),
+    ("POST", "/feedback"): (200, (schemas.FeedbackAnswer,)),
+    ("GET", "/quality"): (200, (schemas.Quality,)),
     ("GET", "/health"): (200, (schemas.Health,)),
 }
 
@@ -62,13 +68,17 @@ _QUERIES: dict[tuple[str, str], list[JsonObject]] = {
     ("GET", "/models/history"): _PAGE,
     ("GET", "/models/info"): [_query("id", required=True), _query("version")],
     ("DELETE", "/models"): [_query("id", required=True), _query("version", required=True)],
+    ("GET", "/traffic"): [_query("id")],
+    ("DELETE", "/traffic"): [_query("id", required=True)],
+    ("GET", "/quality"): [_query("id", required=True), _query("version"), _query("hours", "number")],
 }
 _SEGMENT = re.compile(r"\{(\w+)\}")
 _ERRORS: dict[str, tuple[int, ...]] = {
     "quick": (401, 403, 404, 405, 422, 429, 503),
     "prediction": (400, 401, 403, 404, 413, 415, 422, 429, 503, 504),
-    "upload": (400, 401, 403, 409, 413, 415, 422, 429, 503, 504),
+    "upload": (400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 504),
 }
+_BODY_ERRORS = (400, 413, 415)
 
 
 def openapi_document(table: RouteTable, version: str) -> JsonObject:
@@ -97,6 +107,8 @@ _REQUESTS: set[type[BaseModel]] = {
     schemas.ActivateRequest,
     schemas.RollbackRequest,
     schemas.AliasRequest,
+    schemas.FeedbackRequest,
+    PlanBody,
     schemas.ErrorBody,
 }
 
@@ -132,6 +144,8 @@ def _tag(route: Route) -> str:
         return "Open Inference Protocol"
     if route.kind == "prediction":
         return "Predictions"
+    if route.path in ("/traffic", "/feedback", "/quality"):
+        return "Traffic and quality"
     return "Service" if route.scope == "public" else "Models"
 
 
@@ -150,7 +164,7 @@ def _error_responses(route: Route) -> JsonObject:
             "description": ", ".join(sorted(code for code, each in STATUS.items() if each == status)),
             "content": content,
         }
-        for status in _ERRORS[route.kind]
+        for status in sorted({*_ERRORS[route.kind], *(_BODY_ERRORS if route.method in ("POST", "PUT") else ())})
     }
 
 
@@ -216,6 +230,16 @@ _BODIES: dict[str, JsonObject] = {
             "version",
         )
     },
+    "/traffic": _json(
+        PlanBody,
+        {
+            "id": "iris",
+            "weights": {"v1": 95, "v2": 5},
+            "ramp": [{"after_s": 600, "weights": {"v1": 80, "v2": 20}}],
+            "guards": {"error_rate": 0.01, "p99_ms": 200, "min_requests": 200},
+        },
+    ),
+    "/feedback": _json(schemas.FeedbackRequest, {"request_id": "3b241101-e2bb-4255-8caf-4136c566a962", "label": "cat"}),
     "/models/activate": _json(schemas.ActivateRequest, {"id": "iris", "version": "v1"}),
     "/models/rollback": _json(schemas.RollbackRequest, {"id": "iris"}),
     "/models/alias": _json(schemas.AliasRequest, {"id": "iris", "alias": "champion", "version": "v1"}),

@@ -17,6 +17,7 @@ from serving.api.openapi import openapi_document
 from serving.api.pages import Pages
 from serving.api.responses import JSON
 from serving.api.routes import Route, RouteTable
+from serving.api.traffic import TrafficAPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Handlers:
     native: NativeHandlers
     models: ModelsAPI
     lifecycle: LifecycleAPI
+    traffic: TrafficAPI
     health: HealthAPI
     pages: Pages
     open_inference: OpenInferenceAPI
@@ -34,7 +36,7 @@ class Handlers:
 def route_table(handlers: Handlers, version: str) -> RouteTable:
     """Every route; the OpenAPI document is made from the table itself."""
     native, models, health, pages = handlers.native, handlers.models, handlers.health, handlers.pages
-    lifecycle = handlers.lifecycle
+    lifecycle, traffic = handlers.lifecycle, handlers.traffic
 
     async def openapi(_request: Request) -> Response:
         return JSON(document)
@@ -56,6 +58,11 @@ def route_table(handlers: Handlers, version: str) -> RouteTable:
             Route("POST", "/models/rollback", lifecycle.roll_back, "manage", "upload", "Back to what was live before."),
             Route("PUT", "/models/alias", lifecycle.set_alias, "manage", "upload", "Give a version a second name."),
             Route("DELETE", "/models", lifecycle.delete, "manage", "upload", "Delete a version that nothing names."),
+            Route("PUT", "/traffic", traffic.put, "manage", "upload", "Split an id's requests between versions."),
+            Route("GET", "/traffic", traffic.get, "predict", summary="How requests are split, and what each arm got."),
+            Route("DELETE", "/traffic", traffic.delete, "manage", summary="Let the live version answer everything."),
+            Route("POST", "/feedback", traffic.feedback, "predict", summary="Say what was true of an answer."),
+            Route("GET", "/quality", traffic.quality, "predict", summary="How good each version is, by feedback."),
             Route("GET", "/health", health.health, summary="Whether the service can predict, at length."),
             Route("GET", "/livez", health.livez, summary="The process answers."),
             Route("GET", "/readyz", health.readyz, summary="A model has just proved itself."),

@@ -66,6 +66,16 @@ class Metrics:
         self.inference_seconds = histogram(
             "model_inference_duration_seconds", "Time inside the model.", MODEL_BUCKETS, "model_id", "version"
         )
+        self.arm_predictions = counter(
+            "lens_arm_predictions_total", "Predictions of the arms of traffic plans.", "id", "arm", "role", "status"
+        )
+        self.arm_seconds = histogram(
+            "lens_arm_duration_seconds", "Time that they took.", HTTP_BUCKETS, "id", "arm", "role"
+        )
+        self.shadow_copies = counter(
+            "lens_shadow_copies_total", "Copies of requests for a shadow, by what came of them.", "id", "outcome"
+        )
+        self.records = counter("lens_records_total", "Predictions put on record, or dropped unwritten.", "outcome")
         self.models_loaded = gauge("models_loaded", "Versions loaded and ready, in each worker alike.", "livemax")
         self.queue_depth = gauge("lens_queue_depth", "Items waiting for a model.", "livesum")
         self.cache_lookups = counter("lens_cache_lookups_total", "Prediction cache look-ups.", "result")
@@ -111,6 +121,26 @@ class Metrics:
     @lru_cache(maxsize=1)  # noqa: B019 - as above
     def _batch(self) -> Histogram:
         return self.batch_sizes.labels("predict", "0", *self._service)
+
+    def arm_answered(self, split: str, model_id: str, version: str, *, shadow: bool, ok: bool, seconds: float) -> None:
+        """That version, an arm of the plan of ``split`` or its ``shadow``, ended a prediction."""
+        outcome, duration = self._arm(split, model_id, version, shadow, ok)
+        self._tally.add(outcome)
+        self._tally.add(duration, seconds)
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - as above
+    def _arm(self, split: str, model_id: str, version: str, shadow: bool, ok: bool) -> tuple[Counter, Histogram]:
+        arm = split, f"{model_id}@{version}", "shadow" if shadow else "answer"
+        return self.arm_predictions.labels(*arm, "success" if ok else "error"), self.arm_seconds.labels(*arm)
+
+    def copied(self, split: str, outcome: str) -> None:
+        """A copy "agreed", "differed", "failed", had "no_label", or was "dropped"."""
+        self._tally.add(self.shadow_copies.labels(split, outcome))
+
+    def recorded(self, *, written: int, dropped: int) -> None:
+        """So many predictions more were written down, or dropped."""
+        self.records.labels("written").inc(written)
+        self.records.labels("dropped").inc(dropped)
 
     def gauge_now(self, *, models_loaded: int, queue_depth: int) -> None:
         """What this worker holds at the moment; to be told about once a second."""

@@ -15,6 +15,7 @@ class RequestContext:
     """Facts about one request, filled in as they become known.
 
     ``deadline`` is a ``time.monotonic()`` value; ``model_id`` and ``model_version`` are what answered;
+    ``sticky_key`` is what the caller wants to get the same version for, again and again;
     ``error`` is the error code of a failure; ``actor`` is who called: "local", "anonymous" or a key's fingerprint.
     """
 
@@ -25,6 +26,7 @@ class RequestContext:
     model_id: str | None = None
     model_version: str | None = None
     cached: bool | None = None
+    sticky_key: str | None = None
     error: str | None = None
 
 

@@ -87,9 +87,10 @@ def shadow_pairs(database: sqlite3.Connection, answering: Scope, shadow: Scope) 
     rows = database.execute(
         f"""
         SELECT answer.label = answer.truth, copy.label = answer.truth, count(*)
-        FROM ({answering.select("request_id, digest, label, truth", _JUDGED, table=_BY_TRUTH)}) AS answer
+        FROM ({answering.select("request_key, request_id, digest, label, truth", _JUDGED, table=_BY_TRUTH)}) AS answer
         JOIN predictions AS copy INDEXED BY by_request
-        ON copy.request_id = answer.request_id AND copy.digest IS answer.digest
+        ON copy.request_key = answer.request_key AND copy.request_id = answer.request_id
+        AND copy.digest IS answer.digest
         WHERE copy.shadow = 1 AND copy.model_id = :copy_id AND copy.version = :copy_version AND copy.label IS NOT NULL
         GROUP BY 1, 2
         """,  # noqa: S608 - its parts are constants

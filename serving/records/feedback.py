@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.errors import ServiceError, invalid_field
-from serving.records.database import connected
+from serving.records.database import connected, request_key
 from serving.records.marks import all_past
 
 MAX_LABEL = 256
@@ -22,7 +22,10 @@ _MAX_REQUEST_ID = 160
 
 _UPDATE = """
 UPDATE predictions SET truth = :label, judged_at = :now
-WHERE seq = (SELECT max(seq) FROM predictions WHERE request_id = :request_id AND shadow = 0 AND error IS NULL)
+WHERE seq = (
+    SELECT max(seq) FROM predictions
+    WHERE request_key = :request_key AND request_id = :request_id AND shadow = 0 AND error IS NULL
+)
 RETURNING model_id, version, label
 """
 
@@ -75,8 +78,9 @@ class Feedback:
         if not _is_request_id(request_id):
             return None
         # A feedback that was answered 200 survives a power cut.
+        values = {"label": label, "now": self._clock(), "request_id": request_id}
         with connected(self._path, synchronous="FULL") as database:
-            row = _update(database, {"label": label, "now": self._clock(), "request_id": request_id})
+            row = _update(database, {**values, "request_key": request_key(request_id)})
         return Judgement(request_id, label, *row) if row else None
 
 

@@ -8,12 +8,12 @@ import threading
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving.records.database import connect
+from serving.records.database import connect, request_key
 from serving.records.marks import Mark
 from serving.records.prediction import Prediction
 from serving.records.retention import CHUNK, Retention, prune
@@ -29,8 +29,12 @@ BATCH = 1_000
 
 MAX_CLASSES = 100
 _PRUNE_S = 60.0
-_COLUMNS = ", ".join(Prediction._fields)
-_INSERT = f"INSERT INTO predictions ({_COLUMNS}) VALUES ({', '.join('?' * len(Prediction._fields))})"  # noqa: S608
+_COLUMNS = ("request_key", *Prediction._fields)
+_INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_SELECT = f"SELECT {', '.join('?' * len(_COLUMNS))}"
+_ODD = (sqlite3.InterfaceError, sqlite3.ProgrammingError, TypeError, ValueError, OverflowError)
+"""What a value raises that no database could hold; one bad row must not cost its batch."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -128,29 +132,36 @@ class Recorder:
         return written
 
     def _write(self, batch: list[Prediction]) -> None:
-        rows = [row for prediction in batch if (row := _row(prediction)) is not None]
-        written = 0
         try:
-            self._insert(rows)
-            written = len(rows)
+            try:
+                written = self._insert(batch)
+            except _ODD:
+                written = self._insert([each for each in batch if self._can_be_held(each)])
         except sqlite3.OperationalError:  # locked, full or out of reach: it may pass
             self._put_back(batch)
-            batch = []
             raise
-        finally:
-            with self._handover:
-                self._written += written
-                self._dropped += len(batch) - written
+        with self._handover:
+            self._written += written
+            self._dropped += len(batch) - written
 
-    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
+    def _insert(self, batch: list[Prediction]) -> int:
         self._database.execute("BEGIN IMMEDIATE")
         try:
-            self._database.executemany(_INSERT, rows)
+            self._database.executemany(_INSERT, map(_row, batch))
             self._database.execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise
+        return len(batch)
+
+    def _can_be_held(self, prediction: Prediction) -> bool:
+        try:
+            self._database.execute(_SELECT, _row(prediction)).fetchall()
+        except _ODD:
+            _log.error("a prediction cannot be recorded", exc_info=True)
+            return False
+        return True
 
     def _put_back(self, batch: list[Prediction]) -> None:
         """Let ``batch`` wait again, before all others, as far as there is room."""
@@ -166,25 +177,15 @@ class Recorder:
             prune(self._database, self._retention, self._clock(), at_most=2 * written + CHUNK)
 
 
-def _row(prediction: Prediction) -> tuple[Any, ...] | None:
-    """The prediction as SQLite takes it; None where it holds what no database could."""
-    confidence, probabilities = prediction.confidence, prediction.probabilities
-    try:
-        row = prediction._replace(
-            latency_ms=float(prediction.latency_ms),
-            label=None if prediction.label is None else str(prediction.label),
-            confidence=None if confidence is None else float(confidence),
-            probabilities=_packed(probabilities),
-        )
-        "".join(value for value in row if isinstance(value, str)).encode()
-    except (TypeError, ValueError):
-        _log.error("a prediction cannot be recorded", exc_info=True)
-        return None
-    return row
+def _row(prediction: Prediction) -> tuple[Any, ...]:
+    """The prediction as SQLite takes it."""
+    if prediction.probabilities is not None:
+        prediction = prediction._replace(probabilities=_packed(prediction.probabilities))
+    return (request_key(prediction.request_id), *prediction)
 
 
-def _packed(probabilities: Any) -> bytes | None:
+def _packed(probabilities: Sequence[float]) -> bytes | None:
     """float32 each, in the machine's order: 400 bytes for a hundred classes; more are not kept."""
-    if probabilities is None or len(probabilities) > MAX_CLASSES:
+    if len(probabilities) > MAX_CLASSES:
         return None
     return array("f", probabilities).tobytes()

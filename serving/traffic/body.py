@@ -75,7 +75,7 @@ def plan_body(plan: Plan) -> dict[str, Any]:
     first, *later = plan.steps
     body: dict[str, Any] = {"id": plan.id, "weights": _short_weights(plan, first)}
     if plan.shadow is not None:
-        body["shadow"] = _short(plan, plan.shadow)
+        body["shadow"] = plan.short(plan.shadow)
     if later:
         body["ramp"] = [{"after_s": step.after_s, "weights": _short_weights(plan, step)} for step in later]
     if plan.guards is not None:
@@ -124,11 +124,7 @@ def _check(plan: Plan) -> None:
 
 
 def _short_weights(plan: Plan, step: Step) -> dict[str, float]:
-    return {_short(plan, arm): weight for arm, weight in step.weights.items()}
-
-
-def _short(plan: Plan, arm: str) -> str:
-    return arm.removeprefix(f"{plan.id}@")
+    return {plan.short(arm): weight for arm, weight in step.weights.items()}
 
 
 def _detail(error: ValidationError) -> list[dict[str, Any]]:

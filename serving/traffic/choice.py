@@ -27,7 +27,7 @@ def choose_arm(weights: Mapping[str, float], key: str, *, salt: str) -> str:
     ``salt`` makes the choices of two plans independent of each other: the plan's id.
     """
     question = f"{salt}\0{key}\0".encode(errors="surrogatepass")
-    return min((_draw(question, arm) / weight, arm) for arm, weight in weights.items() if weight > 0)[1]
+    return min([(_draw(question, arm) / weight, arm) for arm, weight in weights.items() if weight > 0])[1]
 
 
 def _draw(question: bytes, arm: str) -> float:

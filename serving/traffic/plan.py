@@ -36,6 +36,20 @@ class Plan:
         shares = ((arm, weight) for step in self.steps for arm, weight in step.weights.items())
         return tuple(dict.fromkeys(arm for arm, weight in shares if weight > 0))
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every version that the plan needs: those of all steps, and the shadow."""
+        weighted = (arm for step in self.steps for arm in step.weights)
+        return tuple(dict.fromkeys((*weighted, self.shadow) if self.shadow else weighted))
+
+    def short(self, arm: str) -> str:
+        """``arm`` as the plan's body names it: a version of its own id without the id."""
+        return arm.removeprefix(f"{self.id}@")
+
+    def ended_with(self, arm: str) -> Plan:
+        """The plan that is left when its ramp, shadow and guards are taken away: ``arm`` answers everything."""
+        return Plan(self.id, (Step(0.0, {arm: 100.0}),))
+
     def weights_at(self, elapsed_s: float) -> Mapping[str, float]:
         """The weights that hold ``elapsed_s`` seconds after the plan began; before that, the first ones."""
         return self.steps[self._begun(elapsed_s) - 1].weights
@@ -47,4 +61,6 @@ class Plan:
 
     def _begun(self, elapsed_s: float) -> int:
         """How many steps have begun; the first at least, also where a clock was set back."""
+        if len(self.steps) == 1:
+            return 1
         return max(1, bisect_right(self.steps, elapsed_s, key=lambda step: step.after_s))

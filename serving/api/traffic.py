@@ -1,0 +1,103 @@
+"""The endpoints about evidence: how traffic is split, what was true, and how good each version is."""
+
+from __future__ import annotations
+
+import time
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serving import schemas
+from serving.api.predictions import validation_detail
+from serving.api.responses import JSON
+from serving.errors import ServiceError, invalid_field, missing_field
+from serving.inputs.body import read_body
+from serving.observability.request_context import current
+from serving.outcome import number_label
+from serving.quality_report import QualityReports
+from serving.records.feedback import Feedback
+from serving.registry.records import valid_name
+from serving.traffic_control import TrafficControl
+
+
+class TrafficAPI:
+    """Traffic, feedback and quality, as HTTP."""
+
+    def __init__(self, control: TrafficControl, feedback: Feedback, reports: QualityReports) -> None:
+        self._control = control
+        self._feedback = feedback
+        self._reports = reports
+
+    async def put(self, request: Request) -> Response:
+        """``PUT /traffic``: the plan holds on every worker before the answer."""
+        fields = (await read_body(request)).fields
+        model_id, report = await self._control.put(fields, actor=current().actor)
+        state = await self._control.state(model_id)
+        return JSON({**state, "live_on": report.live_on, "generation": report.generation, **_signed()})
+
+    async def get(self, request: Request) -> Response:
+        """``GET /traffic[?id=]``: how an id's requests are split and what each arm got; without an id every plan."""
+        model_id = request.query_params.get("id")
+        if model_id:
+            return JSON({**await self._control.state(valid_name(model_id, "id")), **_signed()})
+        return JSON({"traffic": await self._control.states(), **_signed()})
+
+    async def delete(self, request: Request) -> Response:
+        """``DELETE /traffic?id=``: the live version answers everything again."""
+        model_id = _id(request)
+        report = await self._control.end(model_id, actor=current().actor)
+        state = await self._control.state(model_id)
+        return JSON({**state, "live_on": report.live_on, "generation": report.generation, **_signed()})
+
+    async def feedback(self, request: Request) -> Response:
+        """``POST /feedback``: what was true, about an answer by its ``request_id``."""
+        try:
+            asked = schemas.FeedbackRequest.model_validate((await read_body(request)).fields)
+        except ValidationError as error:
+            raise ServiceError("validation_error", validation_detail(error)) from None
+        label = asked.label if isinstance(asked.label, str) else number_label(asked.label)
+        judged = await self._feedback.give(asked.request_id, label)
+        return JSON(
+            {
+                "request_id": judged.request_id,
+                "model_id": judged.model_id,
+                "model_version": judged.version,
+                "label": judged.label,
+                "predicted_label": judged.predicted,
+                "correct": None if judged.predicted is None else judged.predicted == judged.label,
+            }
+        )
+
+    async def quality(self, request: Request) -> Response:
+        """``GET /quality?id=[&version=][&hours=]``: accuracy, calibration and confusion by feedback, compared."""
+        version = request.query_params.get("version")
+        report = await self._reports.about(
+            _id(request), version.strip().lower() if version else None, since=_since(request)
+        )
+        return JSON({**report, **_signed()})
+
+
+def _id(request: Request) -> str:
+    given = request.query_params.get("id")
+    if not given:
+        raise missing_field("id", place="query")
+    return valid_name(given, "id")
+
+
+def _since(request: Request) -> float:
+    """The moment ``hours`` ago; the beginning where none are given."""
+    given = request.query_params.get("hours")
+    if given is None:
+        return 0.0
+    try:
+        hours = float(given)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours < float("inf"):
+        raise invalid_field("hours", "must be a number above 0", place="query")
+    return time.time() - hours * 3600
+
+
+def _signed() -> dict[str, str]:
+    return {"request_id": current().request_id}
