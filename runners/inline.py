@@ -13,25 +13,28 @@ PATIENCE = 100
 Not less: on a busy machine a thread is taken off its core for some milliseconds now and then.
 """
 
-PAUSE = 60.0
-"""Seconds without inlining after that: a machine that stalled once is forgiven, a model that hangs seldom met."""
+PAUSE = 1.0
+LONGEST_PAUSE = 64.0
+"""Seconds without inlining after that, twice as long each time that it happens again soon: a machine that stalled once
+is forgiven at once, a model that hangs is met seldom."""
 
 
 class Inline:
     """Allows runs that are expected to be shorter than ``below`` seconds; 0 allows none."""
 
-    __slots__ = ("_below", "_from")
+    __slots__ = ("_below", "_from", "_pause")
 
     def __init__(self, below: float = INLINE_BELOW) -> None:
         self._below = below
         self._from = -math.inf
+        self._pause = PAUSE
 
     def expects(self, seconds: float) -> bool:
         """Whether a run that should take so long is short enough."""
         return seconds < self._below
 
     def paused(self, now: float) -> bool:
-        """Whether a run outstayed its time less than a minute ago."""
+        """Whether a run has outstayed its time lately."""
         return now < self._from
 
     def leash(self, now: float) -> float:
@@ -40,4 +43,6 @@ class Inline:
 
     def outstayed(self, now: float) -> None:
         """A run took longer than its leash."""
-        self._from = now + PAUSE
+        again = now < self._from + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if again else PAUSE
+        self._from = now + self._pause
