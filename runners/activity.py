@@ -54,6 +54,12 @@ class Activity:
         with self._changing:
             self._rows[self._mine] -= 1
 
+    def under_way(self) -> int:
+        """How many things are under way in all workers."""
+        rows = self._rows.copy()  # they change meanwhile
+        busy = np.flatnonzero(rows).tolist()
+        return int(sum(rows[slot] for slot in busy if slot == self._mine or self._is_alive(slot)))
+
     def others_idle(self) -> bool:
         """Whether nothing is under way in any other worker."""
         busy = np.flatnonzero(self._rows != 0).tolist()  # of a copy: they change meanwhile

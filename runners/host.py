@@ -14,6 +14,9 @@ class Host(Protocol):
     def end(self) -> None:
         """One less."""
 
+    def under_way(self) -> int:
+        """How many things are under way in all workers."""
+
     def others_idle(self) -> bool:
         """Whether nothing is under way in any other worker."""
 

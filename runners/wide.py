@@ -27,6 +27,11 @@ WORTHWHILE = 0.002
 GAIN = 1.1
 """How many times as fast a wide session has to be: on many cores, or for small layers, more threads may be slower."""
 
+LOOK_S = 0.1
+CALM_LOOKS = 5
+"""A wide session is loaded and tried once so many looks in a row, so many seconds apart, found one caller or none: it
+is for a calm host, and the cores of a busy one belong to its callers."""
+
 _TRIALS = 4
 """Runs of each session; the first one of a session allocates."""
 
@@ -62,15 +67,24 @@ class WideSessions:
         max_bytes: of model files, for all wide sessions of this process.
         worthwhile: seconds that a run on one thread takes at least.
         gain: how many times as fast it has to be.
+        look: seconds between two looks at whether the host is calm.
     """
 
     def __init__(
-        self, host: Host, *, threads: int, max_bytes: int, worthwhile: float = WORTHWHILE, gain: float = GAIN
+        self,
+        host: Host,
+        *,
+        threads: int,
+        max_bytes: int,
+        worthwhile: float = WORTHWHILE,
+        gain: float = GAIN,
+        look: float = LOOK_S,
     ) -> None:
         self._host = host
         self._threads = threads
         self._worthwhile = worthwhile
         self._gain = gain
+        self._look = look
         self._left = max_bytes
         self._spending = threading.Lock()
 
@@ -80,7 +94,7 @@ class WideSessions:
         if seconds < self._worthwhile or not self._spend(candidate.size):
             return candidate.model
         load, on_close = partial(self._open, candidate), partial(self._give_back, candidate.size)
-        return _WideModel(self._host, candidate, load, on_close)
+        return _WideModel(self._host, candidate, load, on_close, self._look)
 
     def _open(self, candidate: Candidate) -> Model | None:
         """The wide session, warm; None where it does not load, does not run, or is no quicker."""
@@ -127,13 +141,20 @@ class _WideModel:
     """
 
     def __init__(
-        self, host: Host, candidate: Candidate, load: Callable[[], Model | None], on_close: Callable[[], None]
+        self,
+        host: Host,
+        candidate: Candidate,
+        load: Callable[[], Model | None],
+        on_close: Callable[[], None],
+        look: float,
     ) -> None:
         self._host = host
         self._narrow = candidate.model
         self._names = candidate.feed.keys()
         self._on_close = on_close
+        self._look = look
         self._wide: Model | None = None
+        self._closed = threading.Event()
         self._loading = threading.Thread(target=self._load, args=(load,), name="lens-wide", daemon=True)
         self._loading.start()
 
@@ -149,6 +170,7 @@ class _WideModel:
             self._host.end()
 
     def close(self) -> None:
+        self._closed.set()
         self._loading.join()
         for model in (self._wide, self._narrow):
             if model is not None:
@@ -156,5 +178,10 @@ class _WideModel:
         self._on_close()
 
     def _load(self, load: Callable[[], Model | None]) -> None:
-        """In a thread of its own: the version is live without it."""
+        """In a thread of its own, once the host is calm: the version is live without it."""
+        looks = 0
+        while looks < CALM_LOOKS:
+            if self._closed.wait(self._look):
+                return
+            looks = looks + 1 if self._host.under_way() <= 1 else 0
         self._wide = load()

@@ -15,7 +15,7 @@ from runners.fused_model import open_model
 from runners.model import Model
 from runners.rows import Answer, Feed
 from runners.runner import OnnxRunner
-from runners.wide import Candidate, WideSessions
+from runners.wide import CALM_LOOKS, Candidate, WideSessions
 from tests.runners.onnx_files import CPU, doubling, one_tensor_spec
 
 FEED = {"x": np.ones((1, 4), np.float32)}
@@ -48,14 +48,19 @@ class Host:
 
     def __init__(self) -> None:
         self.idle = True
-        self.under_way = 0
+        self.count = 0
+        self.asked = threading.Semaphore(0)
 
     def begin(self) -> bool:
-        self.under_way += 1
+        self.count += 1
         return self.idle
 
     def end(self) -> None:
-        self.under_way -= 1
+        self.count -= 1
+
+    def under_way(self) -> int:
+        self.asked.release()
+        return self.count
 
     def others_idle(self) -> bool:
         return self.idle
@@ -72,7 +77,7 @@ class Pair:
     ) -> None:
         self.narrow, self.wide = narrow or Session(), wide or Session()
         self.threads: list[int] = []
-        self.sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=0.0, gain=gain)
+        self.sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=0.0, gain=gain, look=0.001)
         self.model = self.beside()
 
     def beside(self, size: int = 100) -> Model:
@@ -110,12 +115,34 @@ def test_what_begins_alone_runs_on_all_cores(host: Host) -> None:
     assert pair.threads == [2]
 
 
+def test_on_a_busy_host_it_waits_until_one_caller_or_none_is_left(host: Host) -> None:
+    host.count = 2
+    pair = Pair(host)
+    for _ in range(2 * CALM_LOOKS):
+        assert host.asked.acquire(timeout=10)
+    assert pair.threads == []
+
+    host.count = 1
+    pair.loaded()
+
+    assert pair.threads == [2]
+
+
+def test_a_model_that_leaves_before_the_host_is_calm_waits_for_nothing(host: Host) -> None:
+    host.count = 2
+    pair = Pair(host)
+    pair.model.close()
+
+    assert pair.threads == []
+    assert pair.narrow.closed
+
+
 def test_every_run_is_counted_while_it_lasts_and_no_longer(host: Host) -> None:
     during: list[int] = []
 
     class Failing(Session):
         def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
-            during.append(host.under_way)
+            during.append(host.count)
             if inputs is OTHER:
                 raise InferenceFailed("no")
             return {}
@@ -125,7 +152,7 @@ def test_every_run_is_counted_while_it_lasts_and_no_longer(host: Host) -> None:
 
     with pytest.raises(InferenceFailed):
         pair.model.run(OTHER)
-    assert (during, host.under_way) == ([1], 0)
+    assert (during, host.count) == ([1], 0)
 
 
 def test_a_feed_of_other_inputs_than_it_was_warmed_with_stays_narrow(host: Host) -> None:
@@ -181,7 +208,7 @@ def test_the_budget_holds_over_all_models_and_comes_back_with_each(host: Host) -
 
 
 def test_both_sessions_leave_together(host: Host) -> None:
-    pair = Pair(host)
+    pair = Pair(host).loaded()
 
     pair.model.close()
 
@@ -192,7 +219,7 @@ def test_both_sessions_leave_together(host: Host) -> None:
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[OnnxRunner]:
     host = Activity(tmp_path / "run")
-    wide = WideSessions(host, threads=2, max_bytes=1 << 20, worthwhile=0.0, gain=0.0)
+    wide = WideSessions(host, threads=2, max_bytes=1 << 20, worthwhile=0.0, gain=0.0, look=0.001)
     each = OnnxRunner(threads=1, providers=CPU, max_batch=4, max_queue=64, host=host, lanes=2, wide=wide)
     yield each
     each.close()
