@@ -82,7 +82,7 @@ class Catalogue:
     def next_number(self, model_id: str) -> int:
         """One more than the highest ``v<number>`` that the id ever had."""
         with self._database.read() as connection:
-            return _last_number(connection, model_id) + 1
+            return (_last_number(connection, model_id) or 0) + 1
 
     def add(self, version: ModelVersion) -> None:
         """Publish a version whose entry is complete.
@@ -188,8 +188,8 @@ def _row(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _last_number(connection: Connection, model_id: str) -> int:
-    return connection.execute(select(numbers.c.last).where(numbers.c.id == model_id)).scalar_one_or_none() or 0
+def _last_number(connection: Connection, model_id: str) -> int | None:
+    return connection.execute(select(numbers.c.last).where(numbers.c.id == model_id)).scalar_one_or_none()
 
 
 def _note_number(connection: Connection, key: ModelKey) -> None:
@@ -197,7 +197,7 @@ def _note_number(connection: Connection, key: ModelKey) -> None:
     if match is None:
         return
     last = _last_number(connection, key.id)
-    if last == 0:
+    if last is None:
         connection.execute(insert(numbers).values(id=key.id, last=int(match[1])))
     elif int(match[1]) > last:
         connection.execute(update(numbers).where(numbers.c.id == key.id).values(last=int(match[1])))

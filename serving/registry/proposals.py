@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.registry.file_lock import exclusive, is_held
+from serving.registry.full_disk import reporting_full_disk
 from serving.registry.records import ModelKey
+
+ROOM_BYTES = 256 << 10
+"""What a change of what is live may write: the standing of every worker, and the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +45,15 @@ class ProposalBoard:
 
     @contextmanager
     def proposing(self, key: ModelKey) -> Iterator[Proposal]:
-        """Show the proposal until the block ends, however it ends; needs the turn."""
+        """Show the proposal until the block ends, however it ends; needs the turn.
+
+        Raises:
+            ServiceError: ``storage_full``, there is no room for what the workers will write in answer.
+        """
         proposal = Proposal(uuid.uuid4().hex, key)
         draft = self._file.with_suffix(".draft")
-        draft.write_text(json.dumps([proposal.token, key.id, key.version]), encoding="utf-8")
+        with reporting_full_disk():
+            _write_with_room(draft, json.dumps([proposal.token, key.id, key.version]))
         draft.replace(self._file)
         try:
             yield proposal
@@ -58,3 +68,13 @@ class ProposalBoard:
             return None
         # Left behind by a process that died: nobody waits for it.
         return Proposal(token, ModelKey(model_id, version)) if is_held(self._turn) else None
+
+
+def _write_with_room(path: Path, text: str) -> None:
+    """Write ``text``, if there is room for more: a worker that cannot write its answer is waited for in vain."""
+    with path.open("w", encoding="utf-8") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
+        finally:
+            file.truncate(0)
+        file.write(text)

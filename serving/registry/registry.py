@@ -261,9 +261,10 @@ class Registry:
         """Remove a version that nothing names, row first, then its files; returns the generation.
 
         Raises:
-            ServiceError: ``model_not_found``, or ``conflict`` where it is live or has an alias.
+            ServiceError: ``model_not_found``, ``conflict`` where it is live or has an alias, or ``storage_full`` where
+                not even a deletion has room.
         """
-        with self._store.lock():
+        with reporting_full_disk(), self._store.lock():
             with self._store.removing(key):
                 self._catalogue.remove(key, actor=actor)
             return self.refresh().generation

@@ -19,6 +19,7 @@ from serving.errors import ServiceError
 from serving.registry import entry
 from serving.registry.file_lock import HeldFile, exclusive, is_held
 from serving.registry.records import ModelKey, ModelVersion
+from serving.registry.reserve import Reserve
 
 LOCK_S = 30
 """Seconds that one change of the store waits for another."""
@@ -69,6 +70,8 @@ class ArtefactStore:
         self._lock = home / "run" / "store.lock"
         for folder in (self.folder, self._staging, self._lock.parent):
             folder.mkdir(parents=True, exist_ok=True)
+        self._reserve = Reserve(home / "run" / "reserve")
+        self._reserve.fill()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -130,8 +133,11 @@ class ArtefactStore:
 
     @contextmanager
     def removing(self, key: ModelKey) -> Iterator[None]:
-        """Remove the entry of ``key`` once the block, which removes its row, has ended well; needs the lock."""
-        with self._work() as work:
+        """Remove the entry of ``key`` once the block, which removes its row, has ended well; needs the lock.
+
+        It has the reserve to write in, the block too, so that it also works where nothing else is free.
+        """
+        with self._reserve.released(), self._work() as work:
             work.claim.write(str(key))
             yield
             self._remove(key, work.folder / key.version, _draft(work.claim.path))
@@ -184,8 +190,9 @@ class ArtefactStore:
     def _remove(self, key: ModelKey, trash: Path, draft: Path) -> None:
         if not self.entry(key).exists():
             return
-        # Gone from the store in one step; taking its files apart may then take as long as it takes.
+        # Gone from the store in one step.  Its files make the room that what comes after may need.
         self.entry(key).rename(trash)
+        shutil.rmtree(trash, ignore_errors=True)
         rest = [folder for folder in (self.folder / key.id).iterdir() if folder.is_dir()]
         if rest:
             _point_latest(max(rest, key=entry.created_at), draft)

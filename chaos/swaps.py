@@ -1,0 +1,237 @@
+"""Versions swapped in a row under traffic at four fifths of the top rate: nobody fails, nobody hears an old version."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from benchmarks.open_loop import Outcome
+from benchmarks.pictures import jpeg
+from chaos.calls import Done, ask
+from chaos.findings import Findings, table
+from chaos.liveness import Heard, Swap, faults
+from chaos.models import CLASSES, picture_model
+from chaos.plan import Plan
+from chaos.progress import say
+from chaos.service import Service, Unwell, running
+from chaos.traffic import CONNECTIONS, Traffic, outcome
+
+TITLE = "Swaps under load"
+SHARE = 0.8
+"""Of the top rate."""
+VERSIONS = 4
+"""As many as it takes for a replaced version to be gone before its turn comes again."""
+P99_GOAL, MEMORY_GOAL = 3.0, 1.1
+_ID = "swapped"
+_SETTLE_S = 20
+_ATTEMPTS = 3
+_REST = 0.1
+"""Of a core: less than this and the service is at rest."""
+_HEAD = (
+    *("workers", "top rate /s", "offered /s", "swaps", "slowest s", "requests", "wrong or failed"),
+    *("p99 quiet ms", "p99 swapping ms", "ratio", "MB before", "MB after", "ratio"),
+)
+_PREPROCESSING = json.dumps({"preset": "imagenet"})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One number of workers: rates, the quiet traffic, that during swaps, faults, and memory in MB before and after."""
+
+    workers: int
+    top_rate: float
+    quiet: Outcome
+    swapping: Outcome
+    swaps: int
+    slowest_swap: float
+    faults: Counter[str]
+    before_mb: float
+    after_mb: float
+
+    @property
+    def p99_ratio(self) -> float:
+        """p99 during swaps over the quiet one; 0 where one of them has no answers."""
+        return (self.swapping.p99_ms or 0.0) / (self.quiet.p99_ms or float("inf"))
+
+    @property
+    def memory_ratio(self) -> float:
+        """Memory afterwards over before."""
+        return self.after_mb / self.before_mb
+
+
+def beat(plan: Plan, folder: Path) -> Findings:
+    """Swap on each number of workers."""
+    measured, losses = [], []
+    for workers in plan.workers:
+        try:
+            measured.append(_measure(plan, folder / str(workers), workers))
+        except Unwell as error:
+            losses.append(f"{workers} workers: {error}")
+        else:
+            losses += loss_lines(measured[-1])
+            say(f"{workers} workers: {measured[-1]}")
+    missed = [line for each in measured for line in missed_lines(each)]
+    return Findings(TITLE, report(plan, measured), tuple(losses), tuple(missed))
+
+
+def is_sustained(top_rate: float, quiet: Outcome) -> bool:
+    """Whether most waited less than they do at the top rate, where ``CONNECTIONS`` wait at a time."""
+    return quiet.p50_ms is not None and quiet.p50_ms < 1000 * CONNECTIONS / top_rate
+
+
+def loss_lines(measured: Measured) -> list[str]:
+    """What must not have happened."""
+    asked = measured.swapping.sent + measured.quiet.sent
+    return [f"{measured.workers} workers: {count} of {asked} were {fault}" for fault, count in measured.faults.items()]
+
+
+def missed_lines(measured: Measured) -> list[str]:
+    """The goals of speed and memory that were missed."""
+    lines = []
+    if not is_sustained(measured.top_rate, measured.quiet):
+        lines.append(
+            f"{measured.workers} workers: the machine had other work, and {SHARE:.0%} was more than the top rate"
+        )
+    if not 0 < measured.p99_ratio < P99_GOAL:
+        lines.append(f"{measured.workers} workers: p99 during swaps {measured.p99_ratio:.1f} times the quiet one")
+    if measured.memory_ratio > MEMORY_GOAL:
+        lines.append(f"{measured.workers} workers: memory afterwards {measured.memory_ratio:.2f} times that before")
+    return lines
+
+
+def report(plan: Plan, measured: list[Measured]) -> str:
+    """The figures in Markdown."""
+    rows = [_row(each) for each in measured]
+    return (
+        f"SqueezeNet graphs of 5 MB and a 640x480 JPEG; {VERSIONS} versions take turns, each activation "
+        f"{plan.swap_pause:g} s after the answer to the last, under an open loop at {SHARE:.0%} of the top rate. "
+        "The client runs on the same cores. An answer is wrong when its version was at no time live between its "
+        "request and itself, or when its scores are another version's. "
+        f"Goals: nothing wrong or failed, p99 under {P99_GOAL:g} times the quiet one, memory within "
+        f"{MEMORY_GOAL - 1:.0%}.\n\n{table(_HEAD, rows)}"
+    )
+
+
+def _measure(plan: Plan, folder: Path, workers: int) -> Measured:
+    settings = {"LENS_CACHE_MB": "0"}  # the same picture comes every time and is to be classified every time
+    with running(folder / "lens", folder, workers=workers, settings=settings) as service:
+        for number in range(1, VERSIONS + 1):
+            _upload(service.url, number)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_swap_under_load(plan, service))
+
+
+def _upload(url: str, number: int) -> None:
+    """Version ``v<number>``, which always answers ``class <number>``; the first is live, and the default."""
+    fields = {"id": _ID, "name": _ID, "version": f"v{number}", "preprocessing": _PREPROCESSING}
+    labels = json.dumps([_label(each) for each in range(CLASSES)])
+    part, path = ("model", "/upload") if number == 1 else ("file", "/models/upload")
+    files = {part: ("model.onnx", picture_model(number)), "labels": ("labels.json", labels)}
+    reply = ask("POST", url + path, data=fields, files=files)
+    if not isinstance(reply, Done):
+        raise Unwell(f"{path} of {_ID}@v{number}: {reply}")
+
+
+def _row(each: Measured) -> list[object]:
+    return [
+        each.workers,
+        f"{each.top_rate:.0f}",
+        f"{each.swapping.offered:.0f}",
+        each.swaps,
+        f"{each.slowest_swap:.2f}",
+        each.swapping.sent,
+        sum(each.faults.values()),
+        f"{each.quiet.p99_ms or 0:.0f}",
+        f"{each.swapping.p99_ms or 0:.0f}",
+        f"{each.p99_ratio:.2f}",
+        f"{each.before_mb:.0f}",
+        f"{each.after_mb:.0f}",
+        f"{each.memory_ratio:.2f}",
+    ]
+
+
+async def _swap_under_load(plan: Plan, service: Service) -> Measured:
+    connections = aiohttp.TCPConnector(limit=0)
+    patience = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(connector=connections, timeout=patience) as session:
+        traffic = Traffic(session, service.url, jpeg())
+        top, quiet = await _quiet(traffic, plan)
+        rate = SHARE * top
+        before = await asyncio.to_thread(_memory_at_rest, service, 0.0)
+        stop = asyncio.Event()
+        asked = asyncio.create_task(traffic.offer_until(rate, stop))
+        try:
+            swaps = await _swap(session, service.url, plan)
+        finally:
+            stop.set()
+            heard = await asked
+        after = await asyncio.to_thread(_memory_at_rest, service, before * MEMORY_GOAL)
+    first = Swap("v1", float("-inf"), float("-inf"))
+    labels = {f"v{number}": _label(number) for number in range(1, VERSIONS + 1)}
+    return Measured(
+        workers=service.workers,
+        top_rate=top,
+        quiet=outcome(rate, quiet),
+        swapping=outcome(rate, [each for each in heard if each.sent >= swaps[0].asked]),
+        swaps=len(swaps),
+        slowest_swap=max(swap.answered - swap.asked for swap in swaps),
+        faults=faults([*quiet, *heard], [first, *swaps], labels),
+        before_mb=before,
+        after_mb=after,
+    )
+
+
+async def _quiet(traffic: Traffic, plan: Plan) -> tuple[float, list[Heard]]:
+    """The top rate, and what was heard at its share while nothing was swapped.
+
+    Both are measured again where the machine has meanwhile become slower, and the share is too much for it.
+    """
+    await traffic.top_rate(plan.top_seconds / 3)
+    for _ in range(_ATTEMPTS):
+        top = await traffic.top_rate(plan.top_seconds)
+        heard = await traffic.offer(SHARE * top, plan.quiet_seconds)
+        if is_sustained(top, outcome(SHARE * top, heard)):
+            break
+        say(f"{SHARE:.0%} of {top:.0f} requests a second were too many meanwhile")
+    return top, heard
+
+
+async def _swap(session: aiohttp.ClientSession, url: str, plan: Plan) -> list[Swap]:
+    """Activate one version after the other.
+
+    Raises:
+        Unwell: one could not be activated.
+    """
+    swaps = []
+    for number in range(1, plan.swaps + 1):
+        await asyncio.sleep(plan.swap_pause)
+        version, asked = f"v{number % VERSIONS + 1}", time.perf_counter()
+        async with session.post(f"{url}/models/activate", json={"id": _ID, "version": version}) as response:
+            answer = await response.text()
+        if response.status != 200:
+            raise Unwell(f"activating {version}: {response.status} {answer}")
+        swaps.append(Swap(version, asked, time.perf_counter()))
+    return swaps
+
+
+def _memory_at_rest(service: Service, wanted_mb: float) -> float:
+    """The memory once nothing is going on, and what was replaced has left; waits a while for it to be ``wanted_mb``."""
+    ends = time.monotonic() + _SETTLE_S
+    while time.monotonic() < ends:
+        used, began = service.cpu_seconds(), time.monotonic()
+        time.sleep(1)
+        rests = (service.cpu_seconds() - used) / (time.monotonic() - began) < _REST
+        if rests and (wanted_mb == 0 or service.memory_mb() <= wanted_mb):
+            break
+    return service.memory_mb()
+
+
+def _label(number: int) -> str:
+    return f"class {number}"

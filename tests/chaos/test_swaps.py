@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from benchmarks.open_loop import Outcome
+from chaos.liveness import STALE
+from chaos.plan import QUICK
+from chaos.swaps import Measured, is_sustained, loss_lines, missed_lines, report
+
+OUTCOME = Outcome(
+    offered=80.0,
+    seconds=10.0,
+    sent=800,
+    answered=800,
+    refused=0,
+    failed=0,
+    p50_ms=20.0,
+    p99_ms=50.0,
+    max_ms=60.0,
+    late_p99_ms=1.0,
+    lasted=10.0,
+)
+GOOD = Measured(
+    workers=2,
+    top_rate=100.0,
+    quiet=OUTCOME,
+    swapping=replace(OUTCOME, p99_ms=100.0),
+    swaps=20,
+    slowest_swap=0.5,
+    faults=Counter(),
+    before_mb=400.0,
+    after_mb=420.0,
+)
+
+
+def test_a_run_within_its_goals_has_nothing_to_say() -> None:
+    assert loss_lines(GOOD) == missed_lines(GOOD) == []
+    assert "| 2 | 100 | 80 | 20 | 0.50 | 800 | 0 | 50 | 100 | 2.00 | 400 | 420 | 1.05 |" in report(QUICK, [GOOD])
+
+
+def test_wrong_answers_are_losses_and_slow_ones_missed_goals() -> None:
+    bad = replace(GOOD, swapping=replace(OUTCOME, p99_ms=200.0), after_mb=600.0, faults=Counter({STALE: 3}))
+    assert loss_lines(bad) == [f"2 workers: 3 of 1600 were {STALE}"]
+    assert missed_lines(bad) == [
+        "2 workers: p99 during swaps 4.0 times the quiet one",
+        "2 workers: memory afterwards 1.50 times that before",
+    ]
+
+
+def test_traffic_that_waits_longer_than_at_the_top_rate_is_more_than_the_machine_bears() -> None:
+    assert is_sustained(100.0, OUTCOME)
+    assert not is_sustained(100.0, replace(OUTCOME, p50_ms=161.0))
+    assert not is_sustained(100.0, replace(OUTCOME, p50_ms=None))
