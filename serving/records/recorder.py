@@ -8,8 +8,9 @@ import threading
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ CAPACITY = 20_000
 BATCH = 1_000
 """Rows written in one transaction: some 20 ms, for which the other writers wait."""
 
+PORTION = 256
+"""Rows of one statement at most; a power of two."""
+
 MAX_CLASSES = 100
 _PRUNE_S = 60.0
 _COLUMNS = ("request_key", *Prediction._fields)
-_INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_SELECT = f"SELECT {', '.join('?' * len(_COLUMNS))}"
+_VALUES = ", ".join("?" * len(_COLUMNS))
+_INSERT = f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608
+_SELECT = f"SELECT {_VALUES}"
 _ODD = (sqlite3.InterfaceError, sqlite3.ProgrammingError, TypeError, ValueError, OverflowError)
 """What a value raises that no database could hold; one bad row must not cost its batch."""
 
@@ -147,7 +152,9 @@ class Recorder:
     def _insert(self, batch: list[Prediction]) -> int:
         self._database.execute("BEGIN IMMEDIATE")
         try:
-            self._database.executemany(_INSERT, map(_row, batch))
+            for rows in _portions([_row(each) for each in batch]):
+                statement = _INSERT + ", ".join([f"({_VALUES})"] * len(rows))
+                self._database.execute(statement, list(chain.from_iterable(rows)))
             self._database.execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:
@@ -182,6 +189,20 @@ def _row(prediction: Prediction) -> tuple[Any, ...]:
     if prediction.probabilities is not None:
         prediction = prediction._replace(probabilities=_packed(prediction.probabilities))
     return (request_key(prediction.request_id), *prediction)
+
+
+def _portions(rows: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows, many at a time, in a few sizes so that SQLite keeps their statements.
+
+    A statement a row, as ``executemany`` runs them, lets go of Python's lock and waits for it again each time: beside
+    a busy event loop that cost both of them more than the writing.
+    """
+    at, size = 0, PORTION
+    while at < len(rows):
+        while size > len(rows) - at:
+            size //= 2
+        yield rows[at : at + size]
+        at += size
 
 
 def _packed(probabilities: Sequence[float]) -> bytes | None:
