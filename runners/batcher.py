@@ -80,7 +80,7 @@ class Batcher:
     @property
     def healthy(self) -> bool:
         """Whether what is submitted will be run."""
-        return self._refusal is None and all(thread.is_alive() for thread in self._threads)
+        return self._refusal is None
 
     @property
     def depth(self) -> int:
