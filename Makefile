@@ -42,7 +42,7 @@ serve: $(STAMP)/serve-$(RUNTIME)
 test: $(STAMP)/dev
 	@scripts/install-browser.sh
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 ## make lint     ruff and the import rules
 lint: $(STAMP)/dev

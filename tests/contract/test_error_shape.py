@@ -42,7 +42,7 @@ IRIS = {"model_id": "my_classifier", "features": [1, 2, 3, 4]}
 
 FAILURES = [
     Failure("unknown path", 404, "not_found", call("GET", "/nowhere")),
-    Failure("a later route", 404, "not_found", call("GET", "/traffic")),
+    Failure("a later route", 404, "not_found", call("GET", "/drift")),
     Failure("unknown file of the page", 404, "not_found", call("GET", "/static/nothing.js")),
     Failure("a step out of the page's folder", 404, "not_found", call("GET", "/static/..%2f..%2fservice.py")),
     Failure("wrong method", 405, "method_not_allowed", call("GET", "/predict")),
