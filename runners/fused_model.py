@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from runners.session import OnnxSession
 logger = logging.getLogger(__name__)
 
 
-def open_model(path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str]) -> Model:
+def open_model(path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str], spinning: bool = False) -> Model:
     """The model at ``path``, loaded.
 
     Args:
@@ -28,12 +28,13 @@ def open_model(path: Path, spec: ModelSpec, *, threads: int, providers: Sequence
         spec: what it takes, and whether it is fused.
         threads: threads that compute one run.
         providers: ONNX Runtime execution providers, best first.
+        spinning: whether threads wait for the next part of a run awake: quicker where nobody else needs their cores.
 
     Raises:
         LoadFailed: it cannot be loaded, or none of the providers is there.
     """
     kind = FusedModel if spec.fused else OnnxSession
-    return kind(path, spec, threads=threads, providers=providers)
+    return kind(path, spec, threads=threads, providers=providers, spinning=spinning)
 
 
 class FusedModel:
@@ -45,15 +46,18 @@ class FusedModel:
     The arguments are those of ``open_model``.
     """
 
-    def __init__(self, path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str], spinning: bool = False
+    ) -> None:
         assert spec.fused and spec.image is not None
         self._image = spec.image
         self._contracts = InputContract(spec.served), InputContract(spec)
-        self._load_plain = partial(OnnxSession, path, spec, threads=threads, providers=providers)
+        open_session = partial(OnnxSession, threads=threads, providers=providers, spinning=spinning)
+        self._load_plain = partial(open_session, path, spec)
         self._plain: OnnxSession | None = None
         self._loading = threading.Lock()
         self._closed = False
-        self._fused = _fused_session(path, spec, threads, providers)
+        self._fused = _fused_session(path, spec, open_session)
         if self._fused is None:
             self._plain = self._load_plain()
 
@@ -88,10 +92,10 @@ class FusedModel:
             return self._plain
 
 
-def _fused_session(path: Path, spec: ModelSpec, threads: int, providers: Sequence[str]) -> OnnxSession | None:
+def _fused_session(path: Path, spec: ModelSpec, open_session: Callable[..., OnnxSession]) -> OnnxSession | None:
     try:
         graph = fuse(path.read_bytes(), spec)
-        return OnnxSession(graph, spec.served, threads=threads, providers=providers)
+        return open_session(graph, spec.served)
     except (NotFusible, LoadFailed) as reason:
         logger.warning("a fused graph does not load; pictures are scaled before the model instead: %s", reason)
     except OSError as error:

@@ -32,15 +32,24 @@ class OnnxSession:
         spec: what it takes; feeds are checked against it.
         threads: threads that compute one run.
         providers: ONNX Runtime execution providers, best first.
+        spinning: whether the threads wait for the next part of a run awake.
 
     Raises:
         LoadFailed: the file cannot be loaded, or none of the providers is there.
     """
 
-    def __init__(self, model: Path | bytes, spec: ModelSpec, *, threads: int, providers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        spec: ModelSpec,
+        *,
+        threads: int,
+        providers: Sequence[str],
+        spinning: bool = False,
+    ) -> None:
         self._contract = InputContract(spec)
         self._fixed_rows = spec.batch_size if spec.batch == "fixed" else None
-        self._session: Any = _open(model, _options(spec, threads), providers)
+        self._session: Any = _open(model, _options(spec, threads, spinning), providers)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def rows(self, inputs: Feed) -> int:
@@ -137,14 +146,14 @@ def _provider_options(name: str, options: Any) -> dict[str, str]:
     return {"num_of_threads": str(options.intra_op_num_threads)} if name == OPENVINO else {}
 
 
-def _options(spec: ModelSpec, threads: int) -> Any:
+def _options(spec: ModelSpec, threads: int, spinning: bool) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _SILENT
-    # Spinning threads take the cores that the other workers need.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Spinning threads take the cores that the other workers need; of a lone run they cut a third.
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     sizes = _picture_axes(spec)
     for name, size in sizes.items():

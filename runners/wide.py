@@ -39,8 +39,8 @@ _TRIALS = 4
 class Load(Protocol):
     """Opens a model."""
 
-    def __call__(self, *, threads: int) -> Model:
-        """The model, its runs computed by so many threads; raises LoadFailed."""
+    def __call__(self, *, threads: int, spinning: bool) -> Model:
+        """The model, its runs computed by so many threads, which wait awake or asleep; raises LoadFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class WideSessions:
     def _open(self, candidate: Candidate) -> Model | None:
         """The wide session, warm; None where it does not load, does not run, or is no quicker."""
         try:
-            wide = candidate.load(threads=self._threads)
+            wide = candidate.load(threads=self._threads, spinning=True)
         except RunnerError as reason:
             logger.warning("a model has no session on all cores: %s", reason)
             return None

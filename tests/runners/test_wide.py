@@ -90,7 +90,8 @@ class Pair:
         self.narrow.runs.clear()
         return self
 
-    def _load(self, *, threads: int) -> Model:
+    def _load(self, *, threads: int, spinning: bool) -> Model:
+        assert spinning
         self.threads.append(threads)
         if isinstance(self.wide, Exception):
             raise self.wide
