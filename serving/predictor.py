@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -118,7 +119,7 @@ class Predictor:
         self._decoders = decoders
         self._observer = observer
         self._defaults = defaults
-        self._decoding = 0
+        self._under_way = 0
 
     async def classify(self, picture: Picture, options: Options, context: RequestContext) -> dict[str, Any]:
         """The answer for one picture, as ``schemas.ImageAnswer`` describes it.
@@ -246,8 +247,9 @@ class Predictor:
     ) -> dict[str, Any]:
         spec = version.spec.served
         assert spec.output is not None
-        tensor = await self._decode(data, spec)
-        run = await self._run(version, tensor, 1, deadline)
+        with self._place():
+            tensor = await self._decode(data, spec)
+            run = await self._run(version, tensor, 1, deadline)
         scores = class_probabilities(run.outputs[spec.output.name], spec.output)
         ranked = rank(scores[0], spec.labels, top_k=self._top_k(options), threshold=self._threshold(options, spec))
         return {
@@ -260,15 +262,24 @@ class Predictor:
         }
 
     async def _decode(self, data: bytes, spec: ModelSpec) -> dict[str, np.ndarray]:
-        """Decode off the event loop; a crowd before the decoders is turned away like one before the model."""
-        if self._decoding >= self._defaults.max_waiting:
-            raise Overloaded("Too many pictures are waiting to be decoded.")
-        self._decoding += 1
+        """Decode off the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, image_inputs, data, spec, self._defaults.max_pixels)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places for pictures between their decoding and their answer.
+
+        A crowd is turned away here, before any work is done for it: pictures that were decoded and then found the
+        model's queue full cost an overloaded server half of its answers.
+        """
+        if self._under_way >= self._defaults.max_waiting:
+            raise Overloaded("Too many pictures are waiting already.")
+        self._under_way += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._decoders, image_inputs, data, spec, self._defaults.max_pixels)
+            yield
         finally:
-            self._decoding -= 1
+            self._under_way -= 1
 
     async def _run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
         key = version.key
