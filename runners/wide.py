@@ -180,8 +180,17 @@ class _WideModel:
     def _load(self, load: Callable[[], Model | None]) -> None:
         """In a thread of its own, once the host is calm: the version is live without it."""
         looks = 0
-        while looks < CALM_LOOKS:
-            if self._closed.wait(self._look):
-                return
+        while not self._closed.wait(self._look):
             looks = looks + 1 if self._host.under_way() <= 1 else 0
-        self._wide = load()
+            if looks >= CALM_LOOKS and self._load_alone(load):
+                return
+
+    def _load_alone(self, load: Callable[[], Model | None]) -> bool:
+        """Load it if nothing else is under way: workers that tried at the same time would each find it no quicker."""
+        alone = self._host.begin()
+        try:
+            if alone:
+                self._wide = load()
+            return alone
+        finally:
+            self._host.end()

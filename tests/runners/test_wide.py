@@ -129,6 +129,20 @@ def test_on_a_busy_host_it_waits_until_one_caller_or_none_is_left(host: Host) ->
     assert pair.threads == [2]
 
 
+def test_workers_that_get_a_model_together_try_in_turn(host: Host) -> None:
+    host.idle = False
+    pair = Pair(host)
+    for _ in range(2 * CALM_LOOKS):
+        assert host.asked.acquire(timeout=10)
+    assert pair.threads == []
+
+    host.idle = True
+    pair.loaded()
+
+    assert pair.threads == [2]
+    assert host.count == 0
+
+
 def test_a_model_that_leaves_before_the_host_is_calm_waits_for_nothing(host: Host) -> None:
     host.count = 2
     pair = Pair(host)
