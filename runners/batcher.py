@@ -15,6 +15,7 @@ from runners.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, RunnerE
 from runners.inline import INLINE_BELOW, Inline
 from runners.item import Item, Outcome, Run, deliver, slice_run
 from runners.rows import Answer, Feed, counts_rows, join_feeds
+from runners.turn import Turn, batches
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Batcher:
     names, dtypes and shapes run together, as many as measurement finds worth it, and each gets its own outcome: if
     the batch fails, or its answer cannot be sliced by row, its items run again alone.
     A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
+    Those of callers who come in the same turn of an event loop go together.
     One run goes at a time; while cores are spare, as many side by side as there are lanes.
 
     Args:
@@ -67,6 +69,7 @@ class Batcher:
         self._on_batch = on_batch
         self._clock = clock
         self._inline = Inline(inline_below)
+        self._turn = Turn(self._run_gathered)
         self._waiting: deque[Item] = deque()
         self._running: set[Item] = set()
         self._runs = 0
@@ -99,29 +102,23 @@ class Batcher:
             ModelNotLoaded: the batcher was closed.
             RunnerError: a thread of it has died.
         """
-        short = self._inline.expects(rows * self._size.row_seconds())
-        if short and self._begin_alone():
-            try:
-                answer = self._run_inline(inputs, rows, deadline)
-            finally:
-                self._end_alone()
+        if self._inline.expects(rows * self._size.row_seconds()):
+            if self._batchable and self._turn.crowded():
+                item = Item(inputs, rows, deadline, batchable=True)
+                if self._turn.join(item):
+                    return await item.future
+            answer = self._run_inline(inputs, rows, deadline)
             if answer is not None:
                 return answer
         return await self.enqueue(inputs, rows, deadline)
 
     async def enqueue(self, inputs: Feed, rows: int, deadline: float) -> Run:
         """``submit``, always through the queue and a thread of its own."""
-        remaining = deadline - self._clock()
-        if remaining <= 0:
+        if deadline <= self._clock():
             raise _expired()
         item = Item(inputs, rows, deadline, batchable=self._batchable)
-        self._append(item)
-        # The item may stand behind a long run of somebody who has more time.
-        timer = item.future.get_loop().call_later(remaining, item.settle, _expired())
-        try:
-            return await item.future
-        finally:
-            timer.cancel()
+        self._queue(item)
+        return await item.future
 
     def close(self, *, now: bool = False) -> None:
         """Refuse new items and run those that wait; with ``now``, fail them, and do not wait for the one that runs."""
@@ -140,9 +137,17 @@ class Batcher:
 
     def _run_inline(self, inputs: Feed, rows: int, deadline: float) -> Run | None:
         """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile."""
-        started = self._clock()
-        if not self.healthy or self._inline.paused(started):
+        if not self._begin_alone():
             return None
+        try:
+            started = self._clock()
+            if not self.healthy or self._inline.paused(started):
+                return None
+            return self._leashed(inputs, rows, deadline, started)
+        finally:
+            self._end_alone()
+
+    def _leashed(self, inputs: Feed, rows: int, deadline: float, started: float) -> Run | None:
         leash = self._inline.leash(started)
         try:
             outputs, seconds = self._timed(inputs, rows, min(leash, deadline))
@@ -154,6 +159,39 @@ class Batcher:
         if started + seconds > leash:
             self._inline.outstayed(started + seconds)
         return Run(outputs, seconds, rows)
+
+    def _run_gathered(self, items: list[Item]) -> None:
+        """Run them together, here and now; those that this does not answer go to the queue."""
+        waiting = [item for item in items if not item.abandoned]
+        for batch in batches(waiting, self._size.choose(len(waiting))):
+            for item, outcome in self._run_together_inline(batch):
+                item.settle(outcome)
+            for item in batch:
+                if not item.abandoned:
+                    self._queue_or_settle(item)
+
+    def _run_together_inline(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
+        """The batch's outcomes; none where it has to be seen whose fault a failure is, or where the model is taken."""
+        rows, deadline = sum(item.rows for item in batch), max(item.deadline for item in batch)
+        try:
+            run = self._run_inline(join_feeds([item.inputs for item in batch]), rows, deadline)
+        except Exception:
+            return []
+        if run is None or not counts_rows(run.outputs, rows):
+            return []
+        return slice_run(batch, run.outputs, run.seconds)
+
+    def _queue_or_settle(self, item: Item) -> None:
+        try:
+            self._queue(item)
+        except RunnerError as refused:
+            item.settle(refused)
+
+    def _queue(self, item: Item) -> None:
+        self._append(item)
+        # The item may stand behind a long run of somebody who has more time.
+        timer = item.future.get_loop().call_later(item.deadline - self._clock(), item.settle, _expired())
+        item.future.add_done_callback(lambda _: timer.cancel())
 
     def _append(self, item: Item) -> None:
         with self._changed:

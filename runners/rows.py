@@ -16,6 +16,8 @@ Answer = dict[str, Any]
 
 def join_feeds(feeds: Sequence[Feed]) -> dict[str, np.ndarray]:
     """One feed with the rows of all, in order; they must agree in names, dtypes and every axis but the first."""
+    if len(feeds) == 1:
+        return dict(feeds[0])
     return {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
 
 

@@ -46,20 +46,21 @@ class AccessLog:
     def __init__(self, level: str, stream: TextIO | None = None) -> None:
         self._on = logging.getLevelName(level) <= logging.INFO
         self._stream = stream or sys.stderr
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
         self._pace = Pace(self.flush)
 
     def write(self, line: dict[str, Any]) -> None:
         """Write ``line`` with the time, as every other line has it, now or soon; to be called on the event loop."""
         if self._on:
-            self._lines.append(_dump({"time": timestamp(), "level": "info", "msg": "request", **line}))
+            whole = {"time": timestamp(), "level": "info", "msg": "request", **line}
+            self._lines.append(orjson.dumps(whole, default=str, option=orjson.OPT_APPEND_NEWLINE))
             self._pace.touch()
 
     def flush(self) -> None:
         """Write the lines that still wait."""
         if self._lines:
             lines, self._lines = self._lines, []
-            self._stream.write("\n".join(lines) + "\n")
+            self._stream.write(b"".join(lines).decode())
 
 
 def _route_stdlib(level: str, out: TextIO, shared: list[Any]) -> None:

@@ -60,6 +60,8 @@ class LoadedModels:
         self._extras: OrderedDict[ModelKey, None] = OrderedDict()
         self._leaving: dict[ModelKey, float] = {}
         self._pending: dict[ModelKey, Future[None]] = {}
+        # Asked for last: nothing moves when it is asked for again.
+        self._latest: ModelVersion | None = None
 
     def keys(self) -> frozenset[ModelKey]:
         """What is loaded."""
@@ -71,11 +73,12 @@ class LoadedModels:
         with self._lock:
             self._pinned = frozenset(pinned)
             self._wanted = frozenset(keys) | self._pinned
+            self._latest = None
 
     def has(self, version: ModelVersion) -> bool:
         """Whether this very version is loaded; counts as asking for it.  About a microsecond."""
         with self._lock:
-            return self._touch(version)
+            return version is self._latest or self._touch(version)
 
     def ensure(self, version: ModelVersion) -> None:
         """Return once ``version`` is loaded; callers who ask for it meanwhile share one attempt and its failure.
@@ -119,6 +122,7 @@ class LoadedModels:
 
     def _drop(self, key: ModelKey) -> Future[None]:
         del self._loaded[key]
+        self._latest = None
         self._extras.pop(key, None)
         self._leaving.pop(key, None)
         mine = self._pending[key] = Future()
@@ -156,6 +160,7 @@ class LoadedModels:
         self._loaded.move_to_end(key)
         if key not in self._wanted:
             self._keep_as_extra(key)
+        self._latest = version
         return True
 
     def _keep_as_extra(self, key: ModelKey) -> None:

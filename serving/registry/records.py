@@ -42,9 +42,11 @@ def name_from_filename(filename: str) -> str:
     return name if name and name not in RESERVED else "model"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ModelKey:
-    """One version of one model: the identity that every layer uses."""
+class ModelKey(NamedTuple):
+    """One version of one model: the identity that every layer uses.
+
+    A tuple, because every request looks it up several times: its hash and comparison cost a dataclass ten times as much.
+    """
 
     id: str
     version: str
@@ -88,6 +90,11 @@ class Summary:
     def optimized_from(self) -> str | None:
         """The exact version of the same id that this one is a faster mode of; None for one that was uploaded."""
         return self.metrics.get("optimized_from")
+
+    @property
+    def retrained_from(self) -> str | None:
+        """The version of the same id that this one was learned from; None for one that was not."""
+        return self.metrics.get("retrained_from")
 
     @property
     def optimization(self) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from runners.batcher import Batcher
 from runners.errors import DeadlineExceeded, InferenceFailed, ModelNotLoaded, Overloaded, RunnerError
 from runners.item import Run
+from runners.turn import PROBE_EVERY
 from tests.runners.fakes import BAD, FAR, FakeModel, rows, train
 
 Submit = Callable[..., "asyncio.Task[Run]"]
@@ -563,3 +564,60 @@ def test_every_way_to_run_gives_each_caller_the_same_outcome(
             assert isinstance(outcome, InferenceFailed)
         else:
             assert outcome.outputs["y"][:, 0].tolist() == [2 * entry for entry in value]
+
+
+# Runs of callers who come in the same turn of the event loop.
+
+
+@pytest.fixture
+async def crowded(inline: Batcher, model: FakeModel) -> Batcher:
+    """One that was asked by many at once, and knows what batches of up to 8 cost."""
+    await train(inline, model, 8)
+    await asyncio.gather(*_start(inline, model, *[rows(0.0)] * (PROBE_EVERY + 1)))
+    model.runs.clear()
+    model.threads.clear()
+    return inline
+
+
+async def test_callers_of_one_turn_run_together_in_their_own_thread(crowded: Batcher, model: FakeModel) -> None:
+    runs = await asyncio.gather(*_start(crowded, model, rows(1.0), rows(2.0), rows(3.0, 4.0)))
+
+    assert model.runs == [[1.0, 2.0, 3.0, 4.0]]
+    assert model.threads == [threading.get_ident()]
+    assert [run.outputs["y"].ravel().tolist() for run in runs] == [[2.0], [4.0], [6.0, 8.0]]
+
+
+async def test_one_bad_caller_of_a_turn_fails_alone(crowded: Batcher, model: FakeModel) -> None:
+    good, bad = _start(crowded, model, rows(1.0), rows(BAD))
+
+    with pytest.raises(InferenceFailed):
+        await bad
+    assert (await good).outputs["y"].item() == 2.0
+
+
+async def test_a_turn_whose_run_hangs_goes_to_the_thread(crowded: Batcher, model: FakeModel) -> None:
+    model.hold()
+    hanging = _start(crowded, model, rows(1.0), rows(2.0))
+    await model.running()
+    await _queued_or_running(model, 2)
+
+    model.release()
+
+    assert [run.outputs["y"].item() for run in await asyncio.gather(*hanging)] == [2.0, 4.0]
+    assert model.threads[0] == threading.get_ident() != model.threads[1]
+
+
+async def test_a_turn_whose_answer_cannot_be_sliced_runs_apart(crowded: Batcher, model: FakeModel) -> None:
+    model.answer = lambda x: {"y": x.sum(keepdims=True)}
+
+    runs = await asyncio.gather(*_start(crowded, model, rows(1.0), rows(2.0)))
+
+    assert [run.outputs["y"].item() for run in runs] == [1.0, 2.0]
+
+
+async def test_a_turn_of_a_closed_batcher_is_refused(crowded: Batcher, model: FakeModel) -> None:
+    tasks = _start(crowded, model, rows(1.0), rows(2.0))
+    crowded.close()
+
+    assert {type(error) for error in await asyncio.gather(*tasks, return_exceptions=True)} == {ModelNotLoaded}
+    assert not model.runs
