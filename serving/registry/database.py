@@ -8,10 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import URL, Connection, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, create_engine, event, func, inspect, make_url, select, text
 
 from serving.registry.file_lock import exclusive
 from serving.registry.full_disk import reporting_full_disk
@@ -73,7 +70,8 @@ class Database:
                 if not self.is_sqlite:
                     # The file lock binds this host only; this one binds every host that shares the server.
                     connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-                _upgrade(connection, scripts)
+                if _revision(connection) != newest_revision(scripts):
+                    _upgrade(connection, scripts)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -102,7 +100,24 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
 
 
+def newest_revision(scripts: Path) -> str:
+    """The last of the migrations; their files are called ``<revision>_<what>.py``, and counted."""
+    return max(path.stem.partition("_")[0] for path in (scripts / "versions").glob("r*.py"))
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
 def _upgrade(connection: Connection, scripts: Path) -> None:
+    # Imported by whoever migrates: it takes as long as everything else of this package, and is seldom needed.
+    import alembic.command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

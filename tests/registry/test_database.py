@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import select, text, update
 
-from serving.registry.database import MIGRATIONS, Database, DatabaseError, registry_url
+from serving.registry.database import MIGRATIONS, Database, DatabaseError, newest_revision, registry_url
 from serving.registry.schema import metadata, state
 from tests.registry.registering import opened, processes, register
 
@@ -72,6 +74,24 @@ def test_migrating_makes_the_tables_that_the_code_expects(tmp_path: Path, databa
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         assert connection.execute(select(state.c.generation)).scalar_one() == 0
+
+
+def test_the_newest_migration_is_told_by_its_files_name() -> None:
+    assert newest_revision(MIGRATIONS) == newest()
+
+
+def test_a_start_on_a_current_database_does_not_import_the_migration_library(
+    tmp_path: Path, database: Database
+) -> None:
+    database.migrate(tmp_path / "lock")
+    again = f"""
+import sys
+from pathlib import Path
+from serving.registry.database import Database, registry_url
+Database(registry_url(Path({str(tmp_path)!r}), None)).migrate(Path({str(tmp_path / "lock")!r}))
+sys.exit("alembic" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", again], check=False).returncode == 0
 
 
 def test_a_filled_database_is_migrated_forward_and_loses_nothing(tmp_path: Path, database: Database) -> None:
