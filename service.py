@@ -17,9 +17,20 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from serving.api.factory import LensService, NativeHandlers
-from serving.api.native import InferInput, InferOutput, PredictInput, PredictOutput, UploadInput, UploadOutput
-from serving.bootstrap import Application, RunnerProcess, checked_settings
+from serving.api.native import (
+    InferInput,
+    InferOutput,
+    PredictInput,
+    PredictOutput,
+    RetrainInput,
+    RetrainOutput,
+    UploadInput,
+    UploadOutput,
+)
+from serving.application import Application
 from serving.inputs.body import Body
+from serving.runner_process import RunnerProcess
+from serving.start_check import checked_settings
 
 settings = checked_settings()
 IN_SERVICE = settings.runner == "service"
@@ -67,11 +78,16 @@ class LensRunner:
     traffic={"timeout": settings.upload_deadline_s},
     logging={"access": {"enabled": False}},
     description="A picture in, a label out; a model in, live on every worker.",
+    # No distribution named: BentoML would install a compiler and git for it, 616 MB.
+    image=bentoml.images.Image(
+        base_image="python:3.11-slim", distro="none", python_version="3.11", lock_python_packages=False
+    ),
 )
 class Lens:
     """Serves ONNX models; see docs/ for the HTTP contract."""
 
     app: Application
+    trusted_proxies = ",".join(map(str, settings.trusted_proxies))
     if IN_SERVICE:
         runner = bentoml.depends(LensRunner)
 
@@ -105,3 +121,8 @@ class Lens:
     async def upload(self, body: Body) -> Response:
         """Bring a model in; it is live on every worker, and the default, before the answer is sent."""
         return await self.app.models.upload(body)
+
+    @bentoml.task(route="/retrain", input_spec=RetrainInput, output_spec=RetrainOutput)
+    async def retrain(self, body: Body) -> Response:
+        """Learn from a ZIP file of class folders; what is better is live before the answer is sent."""
+        return await self.app.retrain.retrain(body)

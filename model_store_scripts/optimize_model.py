@@ -38,7 +38,7 @@ def optimize_model(
 
     Each is judged against the exact version on the pictures; what passes becomes a version beside it.
     """
-    from serving.bootstrap import build_optimizer  # it brings the whole service: two seconds that the others save
+    from serving.parts import build_optimizer  # it brings the whole service: two seconds that the others save
 
     with reporting(as_json) as report:
         settings = settings_of(home)

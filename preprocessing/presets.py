@@ -29,7 +29,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 """Name -> options: ImageNet statistics, -1..1, 0..1, 0..255, and BGR less the mean colour."""
 
-_OPTIONS = ("size", "layout", "color", "resize", "crop", "interpolation", "scale", "mean", "std", "draft")
+OPTIONS = ("size", "layout", "color", "resize", "crop", "interpolation", "scale", "mean", "std", "draft")
+"""What a JSON object may say, beside a ``preset``."""
 
 
 def image_input(base: ImageInput, options: Mapping[str, Any] | str | None) -> ImageInput:
@@ -89,8 +90,8 @@ def _preset_for(name: object, channels: int) -> dict[str, Any]:
 
 
 def _refuse_unknown(options: Mapping[str, Any]) -> None:
-    if unknown := [str(key)[:40] for key in options if key not in _OPTIONS]:
-        raise SpecError(f"Unknown preprocessing option {unknown[0]!r}: the options are preset, {', '.join(_OPTIONS)}.")
+    if unknown := [str(key)[:40] for key in options if key not in OPTIONS]:
+        raise SpecError(f"Unknown preprocessing option {unknown[0]!r}: the options are preset, {', '.join(OPTIONS)}.")
 
 
 def _over(values: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:

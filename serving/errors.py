@@ -29,6 +29,7 @@ STATUS: dict[str, int] = {
     "url_forbidden": 400,
     "not_onnx": 400,
     "missing_upload_field": 400,
+    "bad_archive": 400,
     # 401, 403: who may
     "unauthorized": 401,
     "forbidden": 403,
@@ -39,6 +40,7 @@ STATUS: dict[str, int] = {
     "method_not_allowed": 405,
     "version_exists": 409,
     "conflict": 409,
+    "job_cancelled": 409,
     # 413, 415
     "body_too_large": 413,
     "image_too_large": 413,
@@ -50,6 +52,13 @@ STATUS: dict[str, int] = {
     "invalid_preprocessing": 422,
     "invalid_model": 422,
     "model_rejected": 422,
+    # 422: nothing can be learned
+    "no_backbone": 422,
+    "too_few_pictures": 422,
+    "suspect_labels": 422,
+    "unsupported_base": 422,
+    "torch_missing": 422,
+    "retraining_limit": 422,
     # 429
     "rate_limited": 429,
     # 500: ours
@@ -64,6 +73,7 @@ STATUS: dict[str, int] = {
     "activation_failed": 503,
     "no_memory": 503,
     "storage_full": 503,
+    "job_interrupted": 503,
     "runner_error": 503,
     "deadline_exceeded": 504,
 }

@@ -80,8 +80,9 @@ class Upload:
     """A model file as it came, and what its sender says of it.
 
     ``id``, ``name`` and ``version`` may be None: the id then comes from the name or the file's own, the version is the
-    next.  ``activate`` None makes the version live where the id has no live version yet.  ``optimize`` tries other
-    modes, on the picture files and ZIP files in ``pictures``, as long as ``deadline`` (``time.monotonic()``) permits.
+    next.  ``activate`` None makes the version live where the id has no live version yet; with False it waits even then.
+    ``optimize`` tries other modes, on the picture files and ZIP files in ``pictures``, as long as ``deadline``
+    (``time.monotonic()``) permits.
     """
 
     path: Path
@@ -172,8 +173,10 @@ class Publisher:
             )
 
     async def _activate(self, upload: Upload, key: ModelKey) -> LiveReport | None:
-        first = self._versions.live_version(key.id) is None
-        if not (first if upload.activate is None else upload.activate or first):
+        wanted = upload.activate
+        if wanted is None:
+            wanted = self._versions.live_version(key.id) is None
+        if not wanted:
             return None
         try:
             return await self._activator.activate(key, default=upload.default, actor=upload.actor)

@@ -10,8 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.spec import Mode
+from serving.learning.report import TrainingReport
+from serving.learning.task import LearningOptions
 from serving.optimization.report import CandidateReport, OptimizationReport
 from serving.registry.history import Kind
+from serving.retraining.job import JobError, JobProgress, State
 
 ModelReference = Annotated[
     str | None,
@@ -150,6 +153,7 @@ class ModelEntry(BaseModel):
     source: str
     mode: Mode = Field(description="How it is run.")
     optimized_from: str | None = Field(None, description="The exact version that it is a faster mode of.")
+    retrained_from: str | None = Field(None, description="The version that it was learned from.")
     speedup: float | None = Field(None, description="How many times as fast as that it ran when it was judged.")
     metrics: dict[str, Any] = Field(description="What was measured of it.")
 
@@ -176,7 +180,7 @@ class ModelChange(BaseModel):
     alias: str | None
     previous_id: str | None
     previous_version: str | None
-    reason: str | None = Field(description='What "traffic" came to, and why.')
+    reason: str | None = Field(description="What it came to, and why.")
 
 
 class ModelHistory(BaseModel):
@@ -205,6 +209,9 @@ class ModelInfo(ModelEntry, Signature):
     actor: str
     providers: list[str] = Field(description="The execution providers that it needs; empty: those of the settings.")
     optimization: CandidateReport | None = Field(None, description="How its mode was judged.")
+    retraining: dict[str, Any] | None = Field(
+        None, description="Where a retrained version comes from: its job, its base, and the training's report."
+    )
     files: dict[str, str] = Field(description="SHA-256 of each stored file.")
     history: list[ModelChange] = Field(description="What happened to it, newest first.")
 
@@ -356,6 +363,9 @@ class FeedbackAnswer(BaseModel):
     label: str
     predicted_label: str | None
     correct: bool | None
+    picture_kept: bool | None = Field(
+        None, description="Whether a picture that came with it is kept for learning; see LENS_KEEP_PICTURES_MB."
+    )
 
 
 class VersionQuality(BaseModel):
@@ -400,6 +410,127 @@ class Quality(BaseModel):
     id: str
     versions: list[VersionQuality]
     comparisons: list[QualityComparison]
+    request_id: str
+
+
+class VersionStats(BaseModel):
+    """What one version answered in the span."""
+
+    id: str
+    version: str
+    requests: list[int] = Field(description="By step.")
+    count: int
+    errors: int
+    cached: int
+    p50_ms: float | None = Field(description="Without cached answers, as all latencies here.")
+    p95_ms: float | None
+
+
+class Counters(BaseModel):
+    """From the metrics, since the server started, and at this moment."""
+
+    responses: dict[str, int] = Field(description="Answers to predictions by class of status.", examples=[{"2xx": 10}])
+    batches: dict[str, int] = Field(description="Runs of models by the number of rows up to which they went.")
+    rows: int = Field(description="Rows in all of them.")
+    cache_hits: int
+    cache_misses: int
+    queued: int = Field(description="Items that wait for a model now.")
+    in_progress: int = Field(description="Requests being served now.")
+    loaded: int = Field(description="Versions loaded in each worker.")
+
+
+class Stats(BaseModel):
+    """What was answered, by steps of `step_s` seconds from `since` on; null where a step has nothing."""
+
+    at: float = Field(description="Unix time.")
+    since: float = Field(description="Unix time at which the first step begins.")
+    step_s: float
+    every: int = Field(description="1 where each request was looked at; n where every n-th was, and counts are n-fold.")
+    requests: list[int]
+    errors: list[int] = Field(description="Failures of versions, not of their callers.")
+    cached: list[int]
+    p50_ms: list[float | None]
+    p95_ms: list[float | None]
+    p99_ms: list[float | None]
+    confidence_p10: list[float | None]
+    confidence_p50: list[float | None]
+    confidence_p90: list[float | None]
+    labels: dict[str, list[int]] = Field(description="The most frequent labels.")
+    other_labels: list[int]
+    versions: list[VersionStats] = Field(description="The busiest first.")
+    now: Counters
+    request_id: str
+
+
+class RetrainRequest(LearningOptions):
+    """The fields beside the `file` of a retraining; each may also be in the query."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    model_id: str | None = Field(
+        None, description="What is learned from: `name`, or `name@version`; the default's live version where absent."
+    )
+    activate: bool = Field(True, description="Make the result live where its gate accepts it.")
+    from_feedback: bool = Field(False, description="Learn from the kept pictures that have feedback, too.")
+    wait: bool = Field(True, description="Answer when the job has ended; else at once, with 202 and the job.")
+
+
+class Job(BaseModel):
+    """One retraining."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    id: str
+    state: State
+    progress: JobProgress
+    version: str | None = Field(description="The version that it made.")
+    report: TrainingReport | dict[str, Any] | None = Field(
+        description="How it did; where it failed, what was found until then. Null in lists and while it runs."
+    )
+    error: JobError | None = Field(description="Why it made no version.")
+    model_id: str
+    base_version: str = Field(description="The version that it learns from.")
+    accepted: bool | None = Field(description="What its gate says of the version.")
+    live_on: str | None = Field(description="Workers that serve the version, of all.", examples=["2/2"])
+    options: dict[str, Any]
+    activate: bool
+    from_feedback: bool
+    actor: str
+    ahead: int = Field(description="Queued jobs that come before it.")
+    resumable: bool = Field(description="Interrupted, and its upload is kept: resume or retry it.")
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+
+
+class JobAnswer(Job):
+    """A job, and the request that it was told to."""
+
+    message: str = Field(description="How it stands, in a sentence.")
+    request_id: str
+
+
+class JobList(BaseModel):
+    """The newest jobs first, without their reports."""
+
+    jobs: list[Job]
+    request_id: str
+
+
+class JobRequest(BaseModel):
+    """Which job is meant."""
+
+    id: str
+
+
+class TaskAnswer(BaseModel):
+    """A job as a task of the framework."""
+
+    task_id: str = Field(description="The job's id.")
+    status: Literal["pending", "in_progress", "completed", "failed", "canceled"]
+    created_at: str
+    executed_at: str | None
+    state: State
     request_id: str
 
 

@@ -29,9 +29,8 @@ def cores() -> int:
 class Settings(BaseSettings):
     """All settings of one Lens process; frozen once read."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True
-    )
+    # Not populate_by_name: a shell's HOME and HOST would then be settings too.
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     home: Path = Field(Path(".lens"), alias="LENS_HOME", description="Folder of all state.")
     port: int = Field(3000, validation_alias=_names("PORT", "PORT"), ge=0, le=65535, description="Port to serve on.")
@@ -141,6 +140,22 @@ class Settings(BaseSettings):
         description="Predictions kept on record for feedback and quality; 0 records none.",
     )
     record_days: float = Field(30, alias="LENS_RECORD_DAYS", gt=0, description="How long they are kept, days.")
+    keep_pictures_mb: float = Field(
+        0,
+        alias="LENS_KEEP_PICTURES_MB",
+        ge=0,
+        description="Pictures kept for learning from feedback, MiB; the oldest go; 0 keeps none.",
+    )
+    retrain_s: float = Field(7200, alias="LENS_RETRAIN_S", gt=0, description="Time that one retraining may take.")
+    retrain_memory_mb: int = Field(
+        4096, alias="LENS_RETRAIN_MEMORY_MB", ge=256, description="Memory that it may use, MiB."
+    )
+    retrain_threads: int = Field(
+        default_factory=cores,
+        alias="LENS_RETRAIN_THREADS",
+        ge=1,
+        description="Threads that it may use; they run only while nothing else wants the CPU. Default: CPU cores.",
+    )
     api_keys: SecretStr | None = Field(
         None, alias="LENS_API_KEYS", description="Comma-separated: key or key:scope+scope (predict, manage, admin)."
     )
@@ -149,11 +164,16 @@ class Settings(BaseSettings):
     rate_limit: float = Field(
         0, alias="LENS_RATE_LIMIT", ge=0, description="Requests a second for one caller; 0 is no limit."
     )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        alias="LENS_TRUSTED_PROXIES",
+        description="Addresses of the reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), alias="LENS_CORS_ORIGINS", description="Origins whose pages may call, comma-separated; * for all."
     )
 
-    @field_validator("fetch_allow", mode="before")
+    @field_validator("fetch_allow", "trusted_proxies", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         if isinstance(value, str):
@@ -184,4 +204,14 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         pydantic.ValidationError: naming each setting whose value is not allowed.
     """
-    return Settings(**overrides)
+    return Settings(**{_variable(name): value for name, value in overrides.items()})
+
+
+def _variable(field: str) -> str:
+    names = Settings.model_fields[field].validation_alias
+    return str(names.choices[0] if isinstance(names, AliasChoices) else names)
+
+
+def secret(value: SecretStr | None) -> str | None:
+    """What a setting hides; None where it is not set."""
+    return value.get_secret_value() if value is not None else None

@@ -37,7 +37,8 @@ def entry(version: Summary, routing: Routing) -> dict[str, Any]:
         "mode": version.mode,
         "optimized_from": version.optimized_from,
         "speedup": version.speedup,
-        "metrics": version.metrics,
+        "retrained_from": version.retrained_from,
+        "metrics": {name: value for name, value in version.metrics.items() if name != "retraining"},
     }
 
 
@@ -57,6 +58,7 @@ def description(version: ModelVersion) -> dict[str, Any]:
         "actor": version.actor,
         "providers": spec.execution.providers,
         "optimization": version.summary.optimization,
+        "retraining": version.metrics.get("retraining"),
         "files": version.files,
     }
 

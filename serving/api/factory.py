@@ -37,7 +37,7 @@ class LensService(Service[Any]):
     """A BentoML service that lets its class wrap the framework's application.
 
     The decorated class offers ``__edge__(lifespan, handlers) -> ASGIApp``; handlers are the native APIs by route, and
-    ``/schema.json``.
+    ``/schema.json``.  Its ``trusted_proxies`` are the addresses whose forwarding headers uvicorn may believe, by comma.
     """
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
@@ -47,11 +47,15 @@ class LensService(Service[Any]):
         """
         if not is_main:
             return super().to_asgi(is_main)
-        os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn's default believes X-Forwarded-For from loopback
+        os.environ["FORWARDED_ALLOW_IPS"] = self.inner.trusted_proxies  # uvicorn's default is to believe loopback
         self.inject_config()
         factory = _LeanFactory(self, is_main=True)
         application: ASGIApp = self.inner.__edge__(factory(), self._handlers(factory))
         return application
+
+    def needs_task_db(self) -> bool:
+        """No: the table of jobs is ours, and outlives a start."""
+        return False
 
     def _handlers(self, factory: ServiceAppFactory) -> NativeHandlers:
         native = {method.route: _native(factory, name) for name, method in self.apis.items()}
@@ -63,7 +67,10 @@ def _native(factory: ServiceAppFactory, name: str) -> Handler:
     function = factory.service.apis[name].func  # not through the attribute: its wrapper costs a signature a call
 
     async def endpoint(request: Request) -> Response:
-        response: Response = await function(factory._service_instance, await read_body(request))
+        body = await read_body(request)
+        if request.scope["query_string"]:
+            body.query = dict(request.query_params)
+        response: Response = await function(factory._service_instance, body)
         return response
 
     return endpoint

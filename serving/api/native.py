@@ -61,6 +61,28 @@ class UploadInput(IODescriptor):
     pictures: Path = _optional("A ZIP file of pictures to judge them on.")
 
 
+class RetrainInput(IODescriptor):
+    """Pictures in class folders, and how to learn from them."""
+
+    file: Path = _optional("A ZIP file of class folders; may be absent with from_feedback.")
+    model_id: str = _optional("What is learned from: name or name@version.")
+    epochs: int = _optional("Passes over the pictures at most.")
+    validation_share: float = _optional("The share of every class that is held out to judge on.")
+    gate: str = _optional('"better", "not_worse" or "none": what the result must be to be accepted.')
+    labels: str = _optional('"join" keeps the classes and adds new ones, "replace" has those of the pictures alone.')
+    method: str = _optional('"head" learns the last layer, "full" the whole network (PyTorch).')
+    seed: int = _optional("The same seed learns the same.")
+    augment: bool = _optional("Learn from varied pictures, too.")
+    trust_labels: bool = _optional("Do not judge the labels.")
+    activate: bool = _optional("Make the result live where it is accepted; so it is unless this is false.")
+    from_feedback: bool = _optional("Learn from the kept pictures that have feedback, too.")
+    wait: bool = _optional("Answer when the job has ended; so it is unless this is false.")
+
+
+class RetrainOutput(schemas.JobAnswer, IODescriptor):
+    """The job."""
+
+
 class PredictOutput(schemas.Answer, IODescriptor):
     """The answer for a picture, or for features; see ``schemas.ImageAnswer`` and ``schemas.FeaturesAnswer``."""
 

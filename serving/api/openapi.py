@@ -54,6 +54,16 @@ _ANSWERS: dict[tuple[str, str], tuple[int, tuple[type[BaseModel], ...]]] = {
     ("DELETE", "/traffic"): (200, (schemas.Traffic,)),
     ("POST", "/feedback"): (200, (schemas.FeedbackAnswer,)),
     ("GET", "/quality"): (200, (schemas.Quality,)),
+    ("GET", "/stats"): (200, (schemas.Stats,)),
+    ("POST", "/retrain"): (200, (schemas.JobAnswer,)),
+    ("POST", "/retrain/submit"): (200, (schemas.TaskAnswer,)),
+    ("GET", "/retrain/status"): (200, (schemas.TaskAnswer,)),
+    ("GET", "/retrain/get"): (200, (schemas.JobAnswer,)),
+    ("POST", "/retrain/retry"): (200, (schemas.TaskAnswer,)),
+    ("PUT", "/retrain/cancel"): (200, (schemas.TaskAnswer,)),
+    ("GET", "/jobs"): (200, (schemas.JobAnswer, schemas.JobList)),
+    ("POST", "/jobs/cancel"): (200, (schemas.JobAnswer,)),
+    ("POST", "/jobs/resume"): (202, (schemas.JobAnswer,)),
     ("GET", "/health"): (200, (schemas.Health,)),
 }
 
@@ -62,6 +72,7 @@ def _query(name: str, kind: str = "string", *, required: bool = False) -> JsonOb
     return {"name": name, "in": "query", "required": required, "schema": {"type": kind}}
 
 
+_TASK = [_query("task_id", required=True)]
 _PAGE = [_query("id"), _query("limit", "integer"), _query("cursor")]
 _QUERIES: dict[tuple[str, str], list[JsonObject]] = {
     ("GET", "/models"): _PAGE,
@@ -69,8 +80,16 @@ _QUERIES: dict[tuple[str, str], list[JsonObject]] = {
     ("GET", "/models/info"): [_query("id", required=True), _query("version")],
     ("DELETE", "/models"): [_query("id", required=True), _query("version", required=True)],
     ("GET", "/traffic"): [_query("id")],
+    ("POST", "/retrain"): [_query("wait", "boolean")],
+    ("GET", "/retrain/status"): _TASK,
+    ("GET", "/retrain/get"): _TASK,
+    ("POST", "/retrain/retry"): _TASK,
+    ("PUT", "/retrain/cancel"): _TASK,
+    ("GET", "/jobs"): [_query("id"), _query("limit", "integer")],
+    ("GET", "/jobs/events"): [_query("id", required=True)],
     ("DELETE", "/traffic"): [_query("id", required=True)],
     ("GET", "/quality"): [_query("id", required=True), _query("version"), _query("hours", "number")],
+    ("GET", "/stats"): [_query("seconds", "integer"), _query("steps", "integer")],
 }
 _SEGMENT = re.compile(r"\{(\w+)\}")
 _ERRORS: dict[str, tuple[int, ...]] = {
@@ -108,6 +127,8 @@ _REQUESTS: set[type[BaseModel]] = {
     schemas.RollbackRequest,
     schemas.AliasRequest,
     schemas.FeedbackRequest,
+    schemas.JobRequest,
+    schemas.RetrainRequest,
     PlanBody,
     schemas.ErrorBody,
 }
@@ -142,10 +163,12 @@ def _tag(route: Route) -> str:
     """The heading under which /docs shows a route."""
     if route.path.startswith("/v2"):
         return "Open Inference Protocol"
+    if route.path in ("/traffic", "/feedback", "/quality", "/stats"):
+        return "Traffic and quality"
+    if route.path.startswith(("/retrain", "/jobs")):
+        return "Retraining"
     if route.kind == "prediction":
         return "Predictions"
-    if route.path in ("/traffic", "/feedback", "/quality"):
-        return "Traffic and quality"
     return "Service" if route.scope == "public" else "Models"
 
 
@@ -201,6 +224,17 @@ _TENSORS: JsonObject = {
     },
     "application/octet-stream": {"schema": _FILE},
 }
+_RETRAIN: JsonObject = {
+    "multipart/form-data": {
+        "schema": {
+            "allOf": [
+                {"type": "object", "properties": {"file": {**_FILE, "description": "A ZIP file of class folders."}}},
+                _reference(schemas.RetrainRequest),
+            ]
+        }
+    },
+    "application/json": {"schema": _reference(schemas.RetrainRequest), "example": {"from_feedback": True}},
+}
 _BODIES: dict[str, JsonObject] = {
     "/v2/models/{model}/infer": _TENSORS,
     "/v2/models/{model}/versions/{version}/infer": _TENSORS,
@@ -221,7 +255,7 @@ _BODIES: dict[str, JsonObject] = {
                 "id": {"type": "string"},
                 "name": {"type": "string"},
                 "version": {"type": "string"},
-                "activate": {"type": "boolean"},
+                "activate": {"enum": [True, False, "never"]},
                 **_UPLOAD_OPTIONS,
             },
             "file",
@@ -239,7 +273,16 @@ _BODIES: dict[str, JsonObject] = {
             "guards": {"error_rate": 0.01, "p99_ms": 200, "min_requests": 200},
         },
     ),
-    "/feedback": _json(schemas.FeedbackRequest, {"request_id": "3b241101-e2bb-4255-8caf-4136c566a962", "label": "cat"}),
+    "/feedback": {
+        **_json(schemas.FeedbackRequest, {"request_id": "3b241101-e2bb-4255-8caf-4136c566a962", "label": "cat"}),
+        "multipart/form-data": _form(
+            {"request_id": {"type": "string"}, "label": {"type": "string"}, "file": _FILE}, "request_id", "label"
+        ),
+    },
+    "/retrain": _RETRAIN,
+    "/retrain/submit": _RETRAIN,
+    "/jobs/cancel": _json(schemas.JobRequest, {"id": "3b241101-e2bb-7255-8caf-4136c566a962"}),
+    "/jobs/resume": _json(schemas.JobRequest, {"id": "3b241101-e2bb-7255-8caf-4136c566a962"}),
     "/models/activate": _json(schemas.ActivateRequest, {"id": "iris", "version": "v1"}),
     "/models/rollback": _json(schemas.RollbackRequest, {"id": "iris"}),
     "/models/alias": _json(schemas.AliasRequest, {"id": "iris", "alias": "champion", "version": "v1"}),

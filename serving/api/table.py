@@ -10,14 +10,17 @@ from starlette.responses import Response
 
 from serving.api.factory import NativeHandlers
 from serving.api.health import HealthAPI
+from serving.api.jobs import JobsAPI
 from serving.api.lifecycle import LifecycleAPI
 from serving.api.models import ModelsAPI
 from serving.api.oip_rest import OpenInferenceAPI
 from serving.api.openapi import openapi_document
 from serving.api.pages import Pages
 from serving.api.responses import JSON
+from serving.api.retrain import RetrainAPI
 from serving.api.routes import Route, RouteTable
 from serving.api.traffic import TrafficAPI
+from serving.api.watch import WatchAPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class Handlers:
     models: ModelsAPI
     lifecycle: LifecycleAPI
     traffic: TrafficAPI
+    retrain: RetrainAPI
+    jobs: JobsAPI
+    watch: WatchAPI
     health: HealthAPI
     pages: Pages
     open_inference: OpenInferenceAPI
@@ -61,8 +67,10 @@ def route_table(handlers: Handlers, version: str) -> RouteTable:
             Route("PUT", "/traffic", traffic.put, "manage", "upload", "Split an id's requests between versions."),
             Route("GET", "/traffic", traffic.get, "predict", summary="How requests are split, and what each arm got."),
             Route("DELETE", "/traffic", traffic.delete, "manage", summary="Let the live version answer everything."),
-            Route("POST", "/feedback", traffic.feedback, "predict", summary="Say what was true of an answer."),
+            Route("POST", "/feedback", traffic.feedback, "predict", "prediction", "Say what was true of an answer."),
             Route("GET", "/quality", traffic.quality, "predict", summary="How good each version is, by feedback."),
+            Route("GET", "/stats", handlers.watch.stats, "predict", summary="What was answered, over time, and now."),
+            *_retraining(native, handlers.retrain, handlers.jobs),
             Route("GET", "/health", health.health, summary="Whether the service can predict, at length."),
             Route("GET", "/livez", health.livez, summary="The process answers."),
             Route("GET", "/readyz", health.readyz, summary="A model has just proved itself."),
@@ -78,6 +86,20 @@ def route_table(handlers: Handlers, version: str) -> RouteTable:
     )
     document = openapi_document(table, version)
     return table
+
+
+def _retraining(native: NativeHandlers, retrain: RetrainAPI, jobs: JobsAPI) -> Iterator[Route]:
+    """Jobs, and the same as tasks of the framework."""
+    yield Route("POST", "/retrain", native["/retrain"], "manage", "upload", "Learn from a ZIP file of class folders.")
+    yield Route("POST", "/retrain/submit", retrain.submit, "manage", "upload", "The same as a task.")
+    yield Route("GET", "/retrain/status", retrain.status, "manage", summary="How a task does.")
+    yield Route("GET", "/retrain/get", retrain.get, "manage", summary="What came of a task.")
+    yield Route("POST", "/retrain/retry", retrain.retry, "manage", summary="An interrupted task's upload once more.")
+    yield Route("PUT", "/retrain/cancel", retrain.cancel, "manage", summary="End a task.")
+    yield Route("GET", "/jobs", jobs.jobs, "manage", summary="The newest retraining jobs, or one with its report.")
+    yield Route("GET", "/jobs/events", jobs.events, "manage", summary="One job as it goes on: server-sent events.")
+    yield Route("POST", "/jobs/cancel", jobs.cancel, "manage", summary="End a job, running or not.")
+    yield Route("POST", "/jobs/resume", jobs.resume, "manage", summary="Let an interrupted job go on.")
 
 
 def _open_inference(api: OpenInferenceAPI) -> Iterator[Route]:

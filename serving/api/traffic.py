@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from pydantic import ValidationError
@@ -17,17 +18,23 @@ from serving.observability.request_context import current
 from serving.outcome import number_label
 from serving.quality_report import QualityReports
 from serving.records.feedback import Feedback
+from serving.registry.full_disk import reporting_full_disk
 from serving.registry.records import valid_name
+from serving.retraining.feedback import own_name
+from serving.retraining.pictures import KeptPictures
 from serving.traffic_control import TrafficControl
 
 
 class TrafficAPI:
     """Traffic, feedback and quality, as HTTP."""
 
-    def __init__(self, control: TrafficControl, feedback: Feedback, reports: QualityReports) -> None:
+    def __init__(
+        self, control: TrafficControl, feedback: Feedback, reports: QualityReports, pictures: KeptPictures
+    ) -> None:
         self._control = control
         self._feedback = feedback
         self._reports = reports
+        self._pictures = pictures
 
     async def put(self, request: Request) -> Response:
         """``PUT /traffic``: the plan holds on every worker before the answer."""
@@ -51,13 +58,16 @@ class TrafficAPI:
         return JSON({**state, "live_on": report.live_on, "generation": report.generation, **_signed()})
 
     async def feedback(self, request: Request) -> Response:
-        """``POST /feedback``: what was true, about an answer by its ``request_id``."""
+        """``POST /feedback``: what was true, about an answer by its ``request_id``; it may bring the picture."""
+        body = await read_body(request)
         try:
-            asked = schemas.FeedbackRequest.model_validate((await read_body(request)).fields)
+            asked = schemas.FeedbackRequest.model_validate(body.fields)
         except ValidationError as error:
             raise ServiceError("validation_error", validation_detail(error)) from None
         label = asked.label if isinstance(asked.label, str) else number_label(asked.label)
         judged = await self._feedback.give(asked.request_id, label)
+        file = body.file("file", "image")
+        kept = await self._kept(judged.request_id, await file.read()) if file else None
         return JSON(
             {
                 "request_id": judged.request_id,
@@ -66,8 +76,14 @@ class TrafficAPI:
                 "label": judged.label,
                 "predicted_label": judged.predicted,
                 "correct": None if judged.predicted is None else judged.predicted == judged.label,
+                **({} if kept is None else {"picture_kept": kept}),
             }
         )
+
+    async def _kept(self, request_id: str, data: bytes) -> bool:
+        """Whether the picture that came with a feedback is there to be learned from."""
+        with reporting_full_disk():
+            return await asyncio.to_thread(self._pictures.keep, own_name(request_id), data)
 
     async def quality(self, request: Request) -> Response:
         """``GET /quality?id=[&version=][&hours=]``: accuracy, calibration and confusion by feedback, compared."""

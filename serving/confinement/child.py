@@ -20,7 +20,9 @@ from serving.confinement.inside import MEMORY_CODE
 MAX_ANSWER_BYTES = 32 << 20
 """A spec with a hundred thousand labels is a tenth of it."""
 
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+"""Where a child finds our packages."""
+
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 
@@ -85,10 +87,11 @@ def _death(child: _Child, limits: Limits, task: str) -> str:
         return f"The model did not finish {task} within {limits.seconds:g} seconds."
     if child.signal is None:
         return f"The model ended the process of {task}."
-    return f"The model crashed the process of {task} ({_signal_name(child.signal)})."
+    return f"The model crashed the process of {task} ({signal_name(child.signal)})."
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """How people call the signal."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -106,8 +109,8 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=_ROOT,
-            env=_environment(scratch),
+            cwd=ROOT,
+            env=environment(scratch),
             start_new_session=True,
         )
         timer = threading.Timer(deadline - time.monotonic(), self._end_late)
@@ -139,9 +142,9 @@ class _Child:
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def _environment(scratch: Path | None) -> dict[str, str]:
+def environment(scratch: Path | None, *, threads: int = 1) -> dict[str, str]:
     """Nothing of ours but what the interpreter and ONNX Runtime need: no keys, no settings, no home."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    cores = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     folder = {} if scratch is None else {"TMPDIR": str(scratch)}
-    return {**kept, **single, **folder, "ORT_DISABLE_TELEMETRY": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **cores, **folder, "ORT_DISABLE_TELEMETRY": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -43,31 +43,32 @@ def answer_once(prepare: Callable[[], Work]) -> None:
     """
     # The server's supervisor signals children of its workers too; an upload in flight may finish while it drains.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    channel = _take_stdout()
+    channel = take_stdout()
     work = prepare()
     told = json.load(sys.stdin)
-    _end_with(told["parent"])
-    _limit(**told["limits"])
+    end_with(told["parent"])
+    limit(**told["limits"])
     answer = json.dumps(_answer(work, told["request"])).encode()
     with os.fdopen(channel, "wb") as pipe:
         pipe.write(answer)
 
 
-def _take_stdout() -> int:
+def take_stdout() -> int:
     """Keep the pipe to the parent for the answer alone; whatever else is printed joins standard error."""
     channel = os.dup(1)
     os.dup2(2, 1)
     return channel
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Have the kernel end this process with its parent, which may be killed and cannot say goodbye then."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before
         os._exit(1)
 
 
-def _limit(seconds: float, memory_mb: int | None, threads: int, file_mb: int) -> None:
+def limit(seconds: float, memory_mb: int | None, threads: int, file_mb: int) -> None:
+    """Give up what ``child.Limits`` does not grant; from here on it cannot be had back."""
     cpu = int(seconds * threads) + 1
     limits = {
         resource.RLIMIT_CPU: cpu,
@@ -77,10 +78,10 @@ def _limit(seconds: float, memory_mb: int | None, threads: int, file_mb: int) ->
     }
     if memory_mb is not None:
         limits[resource.RLIMIT_AS] = _address_space() + (memory_mb << 20)
-    for limit, value in limits.items():
-        _, hard = resource.getrlimit(limit)
+    for which, value in limits.items():
+        _, hard = resource.getrlimit(which)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (value, value))
+        resource.setrlimit(which, (value, value))
     os.nice(_NICENESS)
     # A parent that is frozen does not end a child that sleeps.
     signal.alarm(int(seconds) + 2)
@@ -99,9 +100,14 @@ def _answer(work: Work, request: Request) -> dict[str, Any]:
         return _refusal(error)
 
 
+def ran_out_of_memory(error: Exception) -> bool:
+    """Whether ``error`` says that memory ran out, in Python's words or in ONNX Runtime's."""
+    return isinstance(error, MemoryError) or any(reason in str(error) for reason in _MEMORY_REASONS)
+
+
 def _refusal(error: Exception) -> dict[str, Any]:
     message = str(error)
-    if isinstance(error, MemoryError) or any(reason in message for reason in _MEMORY_REASONS):
+    if ran_out_of_memory(error):
         return {"code": MEMORY_CODE, "message": ""}
     if isinstance(error, ServiceError | InputError | RunnerError):
         return {"code": error.code, "message": message}

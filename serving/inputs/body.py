@@ -35,10 +35,14 @@ _TEXT_FIELDS = frozenset(
 
 @dataclass(slots=True)
 class Body:
-    """The fields of a body by name, and its files by field name, each in the order sent."""
+    """The fields of a body by name, and its files by field name, each in the order sent.
+
+    ``query`` is what the address says after its question mark.
+    """
 
     fields: dict[str, Any] = field(default_factory=dict)
     files: dict[str, list[UploadFile]] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
 
     def file(self, *names: str) -> UploadFile | None:
         """The first file under any of ``names``."""
@@ -132,13 +136,20 @@ async def _multipart(request: Request) -> FormData:
         return await request.form(**limits)
     except (MultiPartException, KeyError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "message", None) or "it has no valid boundary or a part is malformed"
-        raise ServiceError("invalid_multipart", f"The multipart body cannot be read: {reason}.") from None
+        raise _unreadable(reason) from None
     except Exception as error:
         # Starlette wraps the parser's error into an HTTPException where an app is in the scope.
         detail = getattr(error, "detail", None)
         if getattr(error, "status_code", None) != 400:
             raise
-        raise ServiceError("invalid_multipart", f"The multipart body cannot be read: {detail}.") from None
+        raise _unreadable(str(detail)) from None
+
+
+def _unreadable(reason: str) -> ServiceError:
+    if reason.startswith("Too many files"):
+        detail = f"One request takes at most {MAX_FILES} files: send several requests, or all pictures in one ZIP file"
+        return ServiceError("invalid_multipart", f"{detail} where a field takes one.")
+    return ServiceError("invalid_multipart", f"The multipart body cannot be read: {reason.removesuffix('.')}.")
 
 
 async def _urlencoded(request: Request) -> Body:

@@ -23,6 +23,7 @@ HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 MODEL_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 100)
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
+JOB_BUCKETS = (1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 _SERVICE = ("runner_name", "service_name", "service_version")
 
 
@@ -76,6 +77,9 @@ class Metrics:
             "lens_shadow_copies_total", "Copies of requests for a shadow, by what came of them.", "id", "outcome"
         )
         self.records = counter("lens_records_total", "Predictions put on record, or dropped unwritten.", "outcome")
+        self.jobs = counter("lens_retraining_jobs_total", "Retraining jobs by the state that they ended in.", "state")
+        self.job_seconds = histogram("lens_retraining_duration_seconds", "Time that they ran.", JOB_BUCKETS)
+        self.jobs_running = gauge("lens_retraining_running", "Retraining jobs that run now.", "livesum")
         self.models_loaded = gauge("models_loaded", "Versions loaded and ready, in each worker alike.", "livemax")
         self.queue_depth = gauge("lens_queue_depth", "Items waiting for a model.", "livesum")
         self.cache_lookups = counter("lens_cache_lookups_total", "Prediction cache look-ups.", "result")
@@ -141,6 +145,16 @@ class Metrics:
         """So many predictions more were written down, or dropped."""
         self.records.labels("written").inc(written)
         self.records.labels("dropped").inc(dropped)
+
+    def job_began(self) -> None:
+        """A retraining job runs in this process now."""
+        self.jobs_running.set(1)
+
+    def job_ended(self, outcome: str, seconds: float) -> None:
+        """It ended in the state ``outcome``."""
+        self.jobs_running.set(0)
+        self.jobs.labels(outcome).inc()
+        self.job_seconds.observe(seconds)
 
     def gauge_now(self, *, models_loaded: int, queue_depth: int) -> None:
         """What this worker holds at the moment; to be told about once a second."""

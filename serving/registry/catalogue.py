@@ -84,8 +84,8 @@ class Catalogue:
         with self._database.read() as connection:
             return (_last_number(connection, model_id) or 0) + 1
 
-    def add(self, version: ModelVersion) -> None:
-        """Publish a version whose entry is complete.
+    def add(self, version: ModelVersion, *, reason: str | None = None) -> None:
+        """Publish a version whose entry is complete; ``reason`` is for the history.
 
         Raises:
             ServiceError: ``version_exists``, also where an alias of the id has that name.
@@ -98,7 +98,7 @@ class Catalogue:
                     raise ServiceError("version_exists", f"{key} is an alias; choose another version.")
                 connection.execute(insert(versions).values(_row(version)))
                 _note_number(connection, key)
-                note(connection, before.generation, version.actor, [about("register", key)])
+                note(connection, before.generation, version.actor, [about("register", key, reason=reason)])
         except IntegrityError:
             raise version_exists(key) from None
 

@@ -21,16 +21,16 @@ def reporting_full_disk() -> Iterator[None]:
     """Turn every way of running out of space into the error ``storage_full`` (503)."""
     try:
         yield
-    except (OSError, DBAPIError) as error:
+    except (OSError, DBAPIError, sqlite3.Error) as error:
         if not _is_full(error):
             raise
         raise ServiceError("storage_full", "There is no space left to store this; nothing of it was kept.") from error
 
 
-def _is_full(error: OSError | DBAPIError) -> bool:
+def _is_full(error: OSError | DBAPIError | sqlite3.Error) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL
-    original = error.orig
+    original = error.orig if isinstance(error, DBAPIError) else error
     return (
         getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
         or getattr(original, "sqlstate", None) == _POSTGRES_DISK_FULL

@@ -25,7 +25,8 @@ class Change:
 
     ``kind`` "activate" and "rollback" moved an id's live version, "default" and "default_rollback" the default id,
     "alias" the alias ``alias``, "traffic" the plan that splits the id's requests; "register" and "delete" made and
-    removed a version.  ``reason`` says in words what "traffic" came to, and why.
+    removed a version.  ``reason`` says in words what "traffic" came to and why, and where a version comes from that
+    nobody uploaded.
     """
 
     generation: int

@@ -18,6 +18,7 @@ from serving.registry.full_disk import reporting_full_disk
 from serving.registry.generation import Generation, open_generation
 from serving.registry.history import Change
 from serving.registry.records import ModelKey, ModelVersion, Place, Routing, Summary, SweepReport, valid_name
+from serving.registry.room_to_start import room_to_start
 from serving.registry.routing_table import RoutingTable, model_not_found
 from serving.registry.store import ArtefactStore, Staged, Survey
 from serving.traffic.running import Running
@@ -54,13 +55,14 @@ class Registry:
         """Open the registry in ``home``, which is made, and migrate its database to the newest revision.
 
         Raises:
-            DatabaseError: the database cannot be used; the message says what to do.
+            DatabaseError: the database cannot be used, or the disk is full; the message says what to do.
         """
         home = home.absolute()
         (home / "run").mkdir(parents=True, exist_ok=True)
         database = Database(registry_url(home, database_url))
-        database.migrate(home / "run" / "migrate.lock")
-        return cls(home, database, ArtefactStore(home), open_generation(database))
+        with room_to_start(home):
+            database.migrate(home / "run" / "migrate.lock")
+            return cls(home, database, ArtefactStore(home), open_generation(database))
 
     @property
     def reads_are_current(self) -> bool:
@@ -98,6 +100,11 @@ class Registry:
     def has(self, key: ModelKey) -> bool:
         """Whether that version exists."""
         return key in self._current().versions or self._catalogue.find(key) is not None
+
+    def made_at(self, key: ModelKey) -> float | None:
+        """When that version was made (wall clock, seconds), None where there is none: a name may be used again."""
+        version = self._current().versions.get(key) or self._catalogue.find(key)
+        return version.created_at.timestamp() if version else None
 
     def versions(self, model_id: str | None = None) -> list[ModelVersion]:
         """Every version, or those of one id; by id, then oldest first."""
@@ -168,11 +175,13 @@ class Registry:
         actor: str,
         source: str,
         metrics: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> ModelVersion:
         """Store a proved model as a version, ``v<max+1>`` where ``version`` is None; not live yet.
 
         When this returns the version is complete and on the disk; when it raises, or the process dies, there is
-        nothing of it.  Any number of processes may register at once.
+        nothing of it.  Any number of processes may register at once.  The history tells the ``reason`` where there is
+        one.
 
         Raises:
             ServiceError: ``invalid_name``, ``version_exists``, ``storage_full``, or ``overloaded``.
@@ -195,7 +204,7 @@ class Registry:
                 source=source,
                 metrics=dict(metrics or {}),
             )
-            return self._publish(staged, described)
+            return self._publish(staged, described, reason)
 
     def make_live(self, key: ModelKey, *, default: bool, actor: str) -> int:
         """Commit that ``key`` answers for its id (and its id by default); returns the generation.
@@ -334,11 +343,11 @@ class Registry:
             raise ServiceError("version_exists", f"{detail} Choose another version, or remove it with bentoml.")
         return key
 
-    def _publish(self, staged: Staged, described: ModelVersion) -> ModelVersion:
+    def _publish(self, staged: Staged, described: ModelVersion, reason: str | None) -> ModelVersion:
         key = described.key
         try:
             version = dataclasses.replace(described, files=self._store.place(staged, described))
-            self._catalogue.add(version)
+            self._catalogue.add(version, reason=reason)
         except BaseException:
             # Only where there is no row for certain: a row without its files would be worse than files without a row.
             if staged.is_placed and not self._has_row(key):

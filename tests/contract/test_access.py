@@ -1,4 +1,4 @@
-"""Who may call from where: keys, origins, rates, forwarding."""
+"""Who may call from where: keys, origins, forwarding."""
 
 from __future__ import annotations
 
@@ -57,6 +57,29 @@ def test_a_key_opens_what_its_scope_names(
         assert asked.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/retrain"),
+        ("POST", "/retrain/submit"),
+        ("GET", "/retrain/status"),
+        ("GET", "/retrain/get"),
+        ("POST", "/retrain/retry"),
+        ("PUT", "/retrain/cancel"),
+        ("GET", "/jobs"),
+        ("GET", "/jobs/events"),
+        ("POST", "/jobs/cancel"),
+        ("POST", "/jobs/resume"),
+    ],
+)
+def test_retraining_is_for_those_who_may_manage(guarded: LensServer, method: str, path: str) -> None:
+    answers = [
+        requests.request(method, f"{guarded.url}{path}", headers=headers, timeout=20).status_code
+        for headers in (OUTSIDE, bearer("ask-key"), bearer("boss-key"))
+    ]
+    assert answers[:2] == [401, 403] and answers[2] in (200, 422)
+
+
 def test_probes_and_pages_need_no_key(guarded: LensServer) -> None:
     for path in ("/livez", "/readyz", "/health", "/metrics", "/", "/docs", "/openapi.json"):
         assert requests.get(guarded.url + path, headers=OUTSIDE, timeout=20).status_code == 200, path
@@ -91,13 +114,3 @@ def test_out_of_the_box_outside_may_predict_and_not_manage(iris: LensServer) -> 
     assert requests.post(f"{iris.url}/predict", json=body, headers=OUTSIDE, timeout=20).status_code == 200
     upload = requests.post(f"{iris.url}/upload", files={"model": iris_classifier()}, headers=OUTSIDE, timeout=20)
     assert upload.status_code == 401
-
-
-def test_too_many_requests_are_told_when_to_come_back(tmp_path_factory: pytest.TempPathFactory) -> None:
-    settings = {"LENS_WORKERS": "1", "LENS_RATE_LIMIT": "1"}
-    with lens_server(tmp_path_factory.mktemp("rate"), settings) as lens:
-        answers = [requests.post(f"{lens.url}/predict", json={}, timeout=20) for _ in range(6)]
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert refused
-    assert refused[0].json()["code"] == "rate_limited"
-    assert int(refused[0].headers["Retry-After"]) >= 1

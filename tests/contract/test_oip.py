@@ -28,7 +28,7 @@ import tritonclient.http.aio
 from onnx import TensorProto, helper
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from serving.bootstrap import checked_settings
+from serving.start_check import checked_settings
 from tests.contract.conftest import upload_colors
 from tests.graphs import mean_color_classifier, model_bytes
 from tests.runners.onnx_files import counting

@@ -1,0 +1,201 @@
+"""What predictions feel of a retraining: p99 with a job that runs all the while, beside p99 without.
+
+    python -m benchmarks.training_latency [--rate 20] [--seconds 30] [--rounds 3] [--model FILE --labels FILE]
+
+It starts a server of its own, offers one JPEG at a steady rate (open loop, Poisson arrivals), in turn without and with
+a job, and prints a table.  The goal is a ratio of at most 1.5 on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from PIL import Image
+
+from benchmarks.open_loop import Outcome, offer
+from benchmarks.pictures import jpeg
+from benchmarks.workload import Work, multipart
+
+ROOT = Path(__file__).resolve().parent.parent
+PORT = 3955
+START_SECONDS = 120
+CLASSES = ("circle", "square", "stripes")
+_ANSWER_SECONDS = 900
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, and print; the exit status says whether the goal was reached."""
+    options = _options(argv)
+    work = multipart("640x480 JPEG", [jpeg()])
+    with tempfile.TemporaryDirectory() as home, served(Path(home)) as url:
+        if options.model:
+            _upload(url, options.model, options.labels)
+        pictures = _drawings(options.pictures)
+        offer(url, work, options.rate, 5)
+        rounds = [_round(url, work, options, pictures, number) for number in range(options.rounds)]
+    return _tell(rounds)
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=20, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=30, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of one measurement without and one with a job")
+    parser.add_argument("--pictures", type=int, default=2000, help="that one job learns from")
+    parser.add_argument("--model", type=Path, help="an ONNX file to serve and learn from; else the embedded one")
+    parser.add_argument("--labels", type=Path, help="its labels")
+    return parser.parse_args(argv)
+
+
+@contextmanager
+def served(home: Path) -> Iterator[str]:
+    """A Lens of its own, whose cache is off: every request is worked for."""
+    bentoml_home = home / "lens" / "bentoml"
+    bentoml_home.mkdir(parents=True)
+    ours = {"LENS_HOME": str(home / "lens"), "BENTOML_HOME": str(bentoml_home), "PORT": str(PORT), "LENS_CACHE_MB": "0"}
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bentoml", "serve", "service:Lens"],
+            cwd=ROOT,
+            env={**os.environ, **ours},
+            stdout=log,
+            stderr=log,
+        )
+    url = f"http://127.0.0.1:{PORT}"
+    try:
+        _wait_until_ready(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_until_ready(url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        try:
+            if requests.get(f"{url}/readyz", timeout=5).status_code == 200:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.2)
+    raise TimeoutError("the server did not become ready")
+
+
+def _upload(url: str, model: Path, labels: Path | None) -> None:
+    files = {"model": (model.name, model.read_bytes())}
+    if labels:
+        files["labels"] = (labels.name, labels.read_bytes())
+    answer = requests.post(f"{url}/upload", files=files, timeout=120)
+    if answer.status_code != 201:
+        raise SystemExit(f"the model was refused: {answer.text}")
+
+
+def _round(
+    url: str, work: Work, options: argparse.Namespace, pictures: Sequence[bytes], number: int
+) -> tuple[Outcome, Outcome]:
+    quiet = offer(url, work, options.rate, options.seconds)
+    with training(url, pictures, number):
+        busy = offer(url, work, options.rate, options.seconds)
+    return quiet, busy
+
+
+@contextmanager
+def training(url: str, pictures: Sequence[bytes], seed: int) -> Iterator[None]:
+    """Jobs, one after the other, for as long as the block lasts; each has files that nobody has seen."""
+    over = threading.Event()
+    begun = threading.Event()
+
+    def teach() -> None:
+        for number in range(1_000):
+            content = _lessons(pictures, seed * 1_000 + number)
+            job = requests.post(
+                f"{url}/retrain?wait=false",
+                files={"file": ("lessons.zip", content)},
+                data={"activate": "false", "gate": "none", "trust_labels": "true"},
+                timeout=60,
+            ).json()["id"]
+            begun.set()
+            if not _followed(url, job, over):
+                return
+
+    teacher = threading.Thread(target=teach)
+    teacher.start()
+    begun.wait(120)
+    try:
+        yield
+    finally:
+        over.set()
+        teacher.join()
+
+
+def _followed(url: str, job: str, over: threading.Event) -> bool:
+    """Wait for the job's end, and cancel it where the measurement is over before; whether to go on."""
+    end = time.monotonic() + _ANSWER_SECONDS
+    while time.monotonic() < end:
+        told = requests.get(f"{url}/jobs", params={"id": job}, timeout=30).json()
+        if told["ended_at"] is not None:
+            if told["state"] != "succeeded":
+                raise SystemExit(f"the job did not succeed: {told['error']}")
+            return not over.is_set()
+        if over.wait(0.5):
+            requests.post(f"{url}/jobs/cancel", json={"id": job}, timeout=30)
+            return False
+    return False
+
+
+def _drawings(count: int) -> list[bytes]:
+    dice = random.Random(1)
+    return [_drawing(CLASSES[number % len(CLASSES)], dice) for number in range(count)]
+
+
+def _lessons(pictures: Sequence[bytes], seed: int) -> bytes:
+    """A ZIP file of class folders; a few bytes behind each picture's end make its features unknown to the cache."""
+    out, mark = io.BytesIO(), seed.to_bytes(8, "little")
+    with zipfile.ZipFile(out, "w") as archive:
+        for number, picture in enumerate(pictures):
+            archive.writestr(f"{CLASSES[number % len(CLASSES)]}/{number:05d}.jpg", picture + mark)
+    return out.getvalue()
+
+
+def _drawing(label: str, dice: random.Random) -> bytes:
+    """A made-up JPEG, soft patches of random colors; which ones are wide, which high, tells the class."""
+    small = Image.frombytes("RGB", (8, 8), dice.randbytes(192))
+    shape = {"circle": (4, 1), "square": (2, 2), "stripes": (8, 1)}[label]
+    image = small.resize((shape[0] * 4, shape[1] * 16)).resize((256, 192), Image.Resampling.BILINEAR)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def _tell(rounds: Sequence[tuple[Outcome, Outcome]]) -> int:
+    print("| round | p50 quiet | p50 training | p99 quiet | p99 training | ratio of p99 | failed |")
+    print("| --- | --: | --: | --: | --: | --: | --: |")
+    ratios = []
+    for number, (quiet, busy) in enumerate(rounds, 1):
+        assert quiet.p99_ms and busy.p99_ms and quiet.p50_ms and busy.p50_ms
+        ratios.append(busy.p99_ms / quiet.p99_ms)
+        lost = quiet.failed + busy.failed + quiet.refused + busy.refused
+        figures = f"{quiet.p50_ms:.1f} | {busy.p50_ms:.1f} | {quiet.p99_ms:.1f} | {busy.p99_ms:.1f}"
+        print(f"| {number} | {figures} | {ratios[-1]:.2f} | {lost} |")
+    middle = statistics.median(ratios)
+    print(f"\nMedian ratio {middle:.2f}; the goal is at most 1.5. Milliseconds, from the scheduled time.")
+    return 0 if middle <= 1.5 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""The endpoints about retraining jobs: list, look, follow, cancel, resume."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from serving import schemas
+from serving.api import description
+from serving.api.predictions import validation_detail
+from serving.api.responses import JSON
+from serving.errors import ServiceError, invalid_field, missing_field
+from serving.inputs.body import read_body
+from serving.observability.request_context import current
+from serving.retraining.job import Job
+from serving.retraining.retraining import Retraining
+
+PAGE = 1000
+_DEFAULT_PAGE = 100
+_HEARTBEAT_S = 15.0
+"""What stands between us and a reader may close a connection on which nothing comes."""
+
+
+class JobsAPI:
+    """Jobs, as HTTP."""
+
+    def __init__(self, retraining: Retraining) -> None:
+        self._retraining = retraining
+
+    async def jobs(self, request: Request) -> Response:
+        """``GET /jobs[?id=][&limit=]``: one job with its report, or the newest without."""
+        job_id = request.query_params.get("id")
+        if job_id:
+            return JSON(answer(await self._retraining.get(job_id)))
+        told = [described(job) for job in await self._retraining.list(_limit(request))]
+        return JSON({"jobs": told, "request_id": current().request_id})
+
+    async def cancel(self, request: Request) -> Response:
+        """``POST /jobs/cancel``: the job ends, running or not."""
+        return JSON(answer(await self._retraining.cancel(await _asked_id(request), actor=current().actor)))
+
+    async def resume(self, request: Request) -> Response:
+        """``POST /jobs/resume``: an interrupted job waits for its turn again."""
+        return JSON(answer(await self._retraining.resume(await _asked_id(request))), status_code=202)
+
+    async def events(self, request: Request) -> Response:
+        """``GET /jobs/events?id=``: the job now and at each change, as server-sent events, until it has ended."""
+        job_id = request.query_params.get("id")
+        if not job_id:
+            raise missing_field("id", place="query")
+        await self._retraining.get(job_id)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_events(self._retraining, job_id), media_type="text/event-stream", headers=headers)
+
+
+def described(job: Job) -> dict[str, Any]:
+    """A job as callers see it."""
+    asked = job.asked
+    return {
+        "id": job.id,
+        "state": job.state,
+        "progress": description.dump(job.progress),
+        "version": job.version,
+        "report": job.report,
+        "error": description.dump(job.error),
+        "model_id": asked.model_id,
+        "base_version": asked.base_version,
+        "accepted": job.accepted,
+        "live_on": job.live_on,
+        "options": description.dump(asked.options),
+        "activate": asked.activate,
+        "from_feedback": asked.from_feedback,
+        "actor": asked.actor,
+        "ahead": job.ahead,
+        "resumable": job.state == "interrupted" and job.kept,
+        "created_at": _moment(job.created_at),
+        "started_at": _moment(job.started_at),
+        "ended_at": _moment(job.ended_at),
+    }
+
+
+def answer(job: Job) -> dict[str, Any]:
+    """A job as the answer to a request about it."""
+    return {**described(job), "message": _message(job), "request_id": current().request_id}
+
+
+def _message(job: Job) -> str:
+    """How a job stands, in a sentence."""
+    if job.error is not None:
+        return job.error.detail
+    if job.state == "queued":
+        return f"It waits for its turn behind {job.ahead} other(s)."
+    if job.state == "running":
+        return f"It runs: {job.progress.phase.replace('_', ' ')}."
+    if job.state == "cancelled":
+        return "It was cancelled; nothing of it is left."
+    name = f"{job.asked.model_id}@{job.version}"
+    if job.live_on:
+        return f"{name} is live on {job.live_on} workers."
+    if job.accepted:
+        return f"{name} was accepted by its gate; it is not live, as was asked."
+    return f"{name} was not accepted by its gate: it is kept, not live, and the report says why."
+
+
+async def _events(retraining: Retraining, job_id: str) -> AsyncIterator[bytes]:
+    """Events "progress" and a last one "end", with the job as data; comments where nothing happens for long."""
+    changes = retraining.watch(job_id)
+    next_one = asyncio.ensure_future(anext(changes))
+    try:
+        while True:
+            done, _ = await asyncio.wait({next_one}, timeout=_HEARTBEAT_S)
+            if not done:
+                yield b": still there\n\n"
+                continue
+            job = next_one.result()
+            yield _event(job)
+            next_one = asyncio.ensure_future(anext(changes))
+    except StopAsyncIteration:
+        return
+    finally:
+        next_one.cancel()
+
+
+def _event(job: Job) -> bytes:
+    kind = b"end" if job.ended else b"progress"
+    return b"event: %s\nid: %d\ndata: %s\n\n" % (kind, job.revision, orjson.dumps(described(job)))
+
+
+async def _asked_id(request: Request) -> str:
+    """The job that a body names, or the query."""
+    try:
+        fields = (await read_body(request)).fields
+        return schemas.JobRequest.model_validate({**request.query_params, **fields}).id
+    except ValidationError as error:
+        raise ServiceError("validation_error", validation_detail(error)) from None
+
+
+def _limit(request: Request) -> int:
+    given = request.query_params.get("limit", str(_DEFAULT_PAGE))
+    if not given.isdecimal() or not 1 <= int(given) <= PAGE:
+        raise invalid_field("limit", f"must be a whole number from 1 to {PAGE}", place="query")
+    return int(given)
+
+
+def _moment(at: float | None) -> str | None:
+    return None if at is None else description.moment(datetime.fromtimestamp(at, UTC))
