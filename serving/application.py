@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from bentoml._internal.context import server_context
 from starlette.types import ASGIApp
 
 from serving.api.accept import install_fair_accept
@@ -22,6 +25,7 @@ from serving.api.retrain import RetrainAPI
 from serving.api.routes import RouteTable
 from serving.api.table import route_table
 from serving.bootstrap import VERSION, Parts, assemble, build_guard, build_limits, close, handlers
+from serving.confinement.inside import end_with
 from serving.errors import ServiceError
 from serving.gauges import keep_gauges
 from serving.observability.logging import AccessLog, configure_logging
@@ -94,6 +98,9 @@ class Application:
         """
         settings = self._settings
         loop = asyncio.get_running_loop()
+        if sys.platform == "linux" and server_context.worker_index is not None:
+            # Nobody would end, or replace, the workers of a supervisor that was killed; their port stays taken.
+            end_with(os.getppid(), signal.SIGTERM)
         runner = RemoteRunner(transport, loop) if transport else build_runner(settings, self._metrics)
         try:
             self._parts = await asyncio.to_thread(assemble, settings, self._metrics, runner)

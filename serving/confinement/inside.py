@@ -60,9 +60,9 @@ def take_stdout() -> int:
     return channel
 
 
-def end_with(parent: int) -> None:
+def end_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
     """Have the kernel end this process with its parent, which may be killed and cannot say goodbye then."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
     if os.getppid() != parent:  # it died before
         os._exit(1)
 

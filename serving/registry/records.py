@@ -45,7 +45,7 @@ def name_from_filename(filename: str) -> str:
 class ModelKey(NamedTuple):
     """One version of one model: the identity that every layer uses.
 
-    A tuple, because every request looks it up several times: its hash and comparison cost a dataclass ten times as much.
+    A tuple, because every request looks it up several times: hashing and comparing a dataclass costs ten times as much.
     """
 
     id: str

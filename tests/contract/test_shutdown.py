@@ -14,7 +14,6 @@ import psutil
 import pytest
 import requests
 
-from tests.contract.conftest import upload_colors
 from tests.server import LensServer, lens_server
 
 
@@ -79,15 +78,12 @@ def test_a_request_that_never_ends_is_cut_off_at_the_limit(tmp_path: Path) -> No
         assert b"503" in in_flight.recv(65536)
 
 
-def test_a_second_server_may_share_the_home_with_a_framework_home_of_its_own(tmp_path: Path) -> None:
-    with lens_server(tmp_path, {"LENS_WORKERS": "1"}) as first:
-        settings = {
-            "LENS_WORKERS": "1",
-            "LENS_HOME": str(tmp_path / "lens"),
-            "BENTOML_HOME": str(tmp_path / "second" / "b"),
-        }
-        with lens_server(tmp_path / "second", settings) as second:
-            assert upload_colors(first)["live_on"] == "2/2"
-            default = requests.get(f"{second.url}/health", timeout=10).json()["default"]
-            assert default == "colors"
-            assert 'http_requests_total{endpoint="/upload"' in requests.get(f"{first.url}/metrics", timeout=10).text
+def test_the_workers_of_a_server_that_was_killed_finish_what_is_in_flight_and_end(tmp_path: Path) -> None:
+    with lens_server(tmp_path, {"LENS_WORKERS": "1"}) as lens, slow_request(lens) as in_flight:
+        wait_in_flight(lens)
+        family = psutil.Process(lens.process.pid).children(recursive=True)
+        lens.process.kill()
+        assert _first_refusal(lens).json()["code"] == "draining"
+        in_flight.sendall(b"}")
+        assert in_flight.recv(65536).startswith(b"HTTP/1.1 422")
+        assert psutil.wait_procs(family, timeout=20)[1] == []
