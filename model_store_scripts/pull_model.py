@@ -13,13 +13,11 @@ from rich.filesize import decimal
 
 from model_store_scripts import options
 from model_store_scripts.application import run
-from model_store_scripts.arguments import parse_preprocessing
-from model_store_scripts.connection import connected, settings_of
-from model_store_scripts.import_model import bring_in
+from model_store_scripts.bringing import Bringing, brings_in
+from model_store_scripts.connection import settings_of
 from model_store_scripts.pulling.download import Wanted, fetch
 from model_store_scripts.pulling.zoo import HUB, zoo, zoo_model
 from model_store_scripts.report import Report, reporting, table
-from model_store_scripts.stores.store import NewModel
 from serving.registry.records import name_from_filename
 
 EXAMPLES = (
@@ -31,7 +29,9 @@ DOWNLOADS = Path("~/.cache/lens/models")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+@brings_in
 def pull_model(
+    bringing: Bringing,
     model: Annotated[str | None, typer.Argument(metavar="NAME|URL", help="A name of the zoo, or an address.")] = None,
     sha256: Annotated[str | None, typer.Option("--sha256", help="What the file must be; an address needs it.")] = None,
     opset: Annotated[
@@ -40,17 +40,6 @@ def pull_model(
     list_zoo: Annotated[bool, typer.Option("--list", help="List the zoo's image classifiers, and end.")] = False,
     hub: Annotated[str, typer.Option("--hub", metavar="URL", help="Where the zoo's files lie, or a mirror.")] = HUB,
     downloads: Annotated[Path, typer.Option("--downloads", file_okay=False, help="Where files are kept.")] = DOWNLOADS,
-    id: options.ModelId = None,
-    name: options.DisplayName = None,
-    version: options.VersionName = None,
-    labels: options.Labels = None,
-    preprocessing: options.Preprocessing = None,
-    threshold: options.Threshold = 0.0,
-    activate: options.Activate = False,
-    default: options.Default = False,
-    home: options.Home = None,
-    server: options.Server = None,
-    api_key: options.ApiKey = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Fetch a model of the ONNX Model Zoo, or from any address, and bring it in as import_model does.
@@ -63,24 +52,11 @@ def pull_model(
             return
         if model is None:
             raise typer.BadParameter("say what to pull: a name of --list, or an address")
-        found = _zoo_source(model, opset, hub) if "://" not in model else _web_source(model, sha256, home)
+        found = _zoo_source(model, opset, hub) if "://" not in model else _web_source(model, sha256, bringing.home)
         wanted, default_id = found
         with report.moving(f"{default_id}: download", wanted.max_bytes) as advance:
             file = fetch(wanted, downloads.expanduser(), advance)
-        model_id = id or default_id
-        new = NewModel(
-            path=file,
-            id=model_id,
-            name=name or model_id,
-            version=version,
-            labels=labels.read_bytes() if labels else None,
-            preprocessing=parse_preprocessing(preprocessing),
-            threshold=threshold,
-            activate=activate,
-            default=default,
-        )
-        with connected(home, server, api_key, create=True) as store:
-            bring_in(store, new, report)
+        bringing.bring_in(file, report, default_id=default_id)
 
 
 def _zoo_source(name: str, opset: int | None, hub: str) -> tuple[Wanted, str]:

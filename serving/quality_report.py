@@ -13,7 +13,7 @@ from serving.errors import ServiceError
 from serving.quality.accuracy import accuracy
 from serving.quality.assessment import Assessment, assess
 from serving.quality.significance import Comparison, compare_independent, compare_paired
-from serving.records.evidence import Counts, arm_counts, judged, shadow_pairs, version_counts
+from serving.records.evidence import Counts, arm_counts, counts_after, judged, shadow_pairs, version_counts
 from serving.records.records import Records
 from serving.records.scope import Scope
 from serving.registry.records import ModelKey, Routing
@@ -23,10 +23,13 @@ MAX_VERSIONS = 50
 
 
 class Routes(Protocol):
-    """What the registry tells about what answers."""
+    """What the registry tells about versions."""
 
     def routing(self) -> Routing:
         """What answers now."""
+
+    def made_at(self, key: ModelKey) -> float | None:
+        """When that version was made (wall clock, seconds), None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class QualityReports:
     async def about(self, model_id: str, version: str | None = None, *, since: float = 0.0) -> dict[str, Any]:
         """The report on ``model_id``, or on one version of it, as ``schemas.Quality`` describes it.
 
-        It looks at predictions from ``since`` on (wall clock, seconds).
+        It looks at predictions from ``since`` on (wall clock, seconds), and of a version that exists at none that
+        another one of the same name gave before it.
 
         Raises:
             ServiceError: ``model_not_found`` where there is neither such a model nor a record of one.
@@ -53,14 +57,18 @@ class QualityReports:
     def _report(self, routing: Routing, model_id: str, version: str | None, since: float) -> dict[str, Any]:
         live = routing.live_key(model_id)
         with self.records.asking() as database:
-            counts = _counts(database, model_id, since)
+            counts = self._counts(database, model_id, since)
             answered = {key: each for (key, shadow), each in counts.items() if not shadow}
             if live is not None and live not in answered:
                 answered[live] = Counts(live.id, live.version, False, 0, 0, 0, 0)
             wanted = [key for key in answered if version in (None, key.version)][:MAX_VERSIONS]
-            found = {key: assess(judged(database, Scope(key.id, key.version, since=since))) for key in wanted}
+            found = {key: assess(judged(database, self._scope(key, since))) for key in wanted}
             shadows = [key for (key, shadow) in counts if shadow and version in (None, key.version)]
-            pairs = [_paired(database, live, key, since) for key in shadows if live is not None]
+            pairs = [
+                _paired(database, self._scope(live, since), self._scope(key, since, shadow=True))
+                for key in shadows
+                if live is not None
+            ]
         entries = [_entry(answered[key], found[key], live=key == live) for key in wanted]
         return {
             "id": model_id,
@@ -68,13 +76,27 @@ class QualityReports:
             "comparisons": [*_independent(live, found), *(comparison for _, comparison in pairs)],
         }
 
+    def _counts(self, database: Connection, model_id: str, since: float) -> dict[tuple[ModelKey, bool], Counts]:
+        """By version and whether as a shadow, busiest first: the id's own, and those of other ids in its plans."""
+        own = [self._own(database, each, since) for each in version_counts(database, model_id, since=since)]
+        others = [
+            self._own(database, each, since, split=model_id)
+            for each in arm_counts(database, model_id, since=since)
+            if each.model_id != model_id
+        ]
+        busiest = sorted([*own, *others], key=lambda each: -each.requests)
+        return {(ModelKey(each.model_id, each.version), each.shadow): each for each in busiest if each.requests}
 
-def _counts(database: Connection, model_id: str, since: float) -> dict[tuple[ModelKey, bool], Counts]:
-    """By version and whether as a shadow, busiest first: the id's own, and those of other ids in its plans."""
-    own = version_counts(database, model_id, since=since)
-    others = [each for each in arm_counts(database, model_id, since=since) if each.model_id != model_id]
-    busiest = sorted([*own, *others], key=lambda each: -each.requests)
-    return {(ModelKey(each.model_id, each.version), each.shadow): each for each in busiest}
+    def _own(self, database: Connection, counts: Counts, since: float, *, split: str | None = None) -> Counts:
+        """``counts`` without what belongs to an earlier version of that name."""
+        begin = self._begin(ModelKey(counts.model_id, counts.version), since)
+        return counts if begin == since else counts_after(database, counts, begin, split=split)
+
+    def _scope(self, key: ModelKey, since: float, *, shadow: bool = False) -> Scope:
+        return Scope(key.id, key.version, shadow=shadow, since=self._begin(key, since))
+
+    def _begin(self, key: ModelKey, since: float) -> float:
+        return max(since, self.routes.made_at(key) or since)
 
 
 def _entry(counts: Counts, found: Assessment, *, live: bool) -> dict[str, Any]:
@@ -100,18 +122,12 @@ def _entry(counts: Counts, found: Assessment, *, live: bool) -> dict[str, Any]:
     }
 
 
-def _paired(
-    database: Connection, live: ModelKey, shadow: ModelKey, since: float
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _paired(database: Connection, live: Scope, shadow: Scope) -> tuple[dict[str, Any], dict[str, Any]]:
     """The shadow's entry, and how it compares with what answered the same requests."""
-    pairs = shadow_pairs(
-        database,
-        Scope(live.id, live.version, since=since),
-        Scope(shadow.id, shadow.version, shadow=True, since=since),
-    )
+    pairs = shadow_pairs(database, live, shadow)
     right = accuracy(pairs.both + pairs.only_second, pairs.count)
     entry = {
-        "model_id": shadow.id,
+        "model_id": shadow.model_id,
         "version": shadow.version,
         "role": "shadow",
         "live": False,
@@ -122,7 +138,11 @@ def _paired(
         "high": right.high,
     }
     result = compare_paired(pairs.only_first, pairs.only_second, pairs.count)
-    return entry, _comparison(live, shadow, "mcnemar", result)
+    return entry, _comparison(_key(live), _key(shadow), "mcnemar", result)
+
+
+def _key(scope: Scope) -> ModelKey:
+    return ModelKey(scope.model_id, scope.version)
 
 
 def _independent(live: ModelKey | None, found: dict[ModelKey, Assessment]) -> Iterable[dict[str, Any]]:

@@ -15,8 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
+import psutil
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,12 +34,13 @@ def free_port() -> int:
 
 @dataclass
 class LensServer:
-    """A running server: its address, its process, and what it has logged so far."""
+    """A running server: its address, its process, what it has logged so far, and its LENS_HOME."""
 
     url: str
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    home: Path
 
     def logged(self) -> str:
         """Everything written so far."""
@@ -72,19 +75,23 @@ def lens_server(
     port = free_port()
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
-    with log.open("wb") as out:
-        process = _start([target], folder, _environment(home, port, settings or {}), out)
-    server = LensServer(f"http://127.0.0.1:{port}", port, process, log)
-    try:
-        if wait:
-            wait_until_ready(server)
-        yield server
-    finally:
-        _end(process)
+    # Of its own, because it is ended without a chance to clean up; short, because the name of a socket must be.
+    with TemporaryDirectory(prefix="lens-test-", ignore_cleanup_errors=True) as scratch:
+        environment = _environment(home, port, {"TMPDIR": scratch, **(settings or {})})
+        with log.open("wb") as out:
+            process = _start([target], folder, environment, out)
+        server = LensServer(f"http://127.0.0.1:{port}", port, process, log, Path(environment["LENS_HOME"]))
+        try:
+            if wait:
+                wait_until_ready(server)
+            yield server
+        finally:
+            _end(process)
 
 
 def _environment(home: Path, port: int, settings: Mapping[str, str]) -> dict[str, str]:
-    ours = ("LENS_", "BENTOML_", "PROMETHEUS_")
+    # Compiled files are kept even where this environment would not: every start would compile all of Lens, three times.
+    ours = ("LENS_", "BENTOML_", "PROMETHEUS_", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {
         **inherited,
@@ -119,15 +126,18 @@ def wait_until_ready(server: LensServer) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(25)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """End the server with all its processes at once; a test of an orderly end calls ``stop`` itself."""
+    if process.poll() is not None:
+        return
+    server = psutil.Process(process.pid)
+    server.suspend()  # it would start its workers again
+    # By name and not by group: every worker leads a session of its own.
+    family = server.children(recursive=True)
+    for each in (*family, server):
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait(10)
+    psutil.wait_procs(family, timeout=10)
 
 
 class PictureSite:

@@ -13,15 +13,21 @@ from serving.errors import ServiceError
 from serving.quality_report import QualityReports
 from serving.records.prediction import Prediction
 from serving.records.records import Records
-from serving.registry.records import Routing
+from serving.registry.records import ModelKey, Routing
 from tests.records.predictions import judge, prediction
 
 
 class Routes:
-    """iris@v1 is live."""
+    """iris@v1 is live; versions are from the beginning of time, but for those that ``made`` tells of."""
+
+    def __init__(self, **made: float) -> None:
+        self._made = made
 
     def routing(self) -> Routing:
         return Routing(1, "iris", {"iris": "v1"})
+
+    def made_at(self, key: ModelKey) -> float | None:
+        return self._made.get(key.version, 0.0)
 
 
 @pytest.fixture
@@ -116,3 +122,13 @@ async def test_of_what_was_never_heard_of_nothing_is_told(records: Records) -> N
     with pytest.raises(ServiceError) as caught:
         await QualityReports(Routes(), records).about("nobody")
     assert caught.value.code == "model_not_found"
+
+
+async def test_a_version_made_again_under_its_name_begins_with_nothing(records: Records, tmp_path: Path) -> None:
+    past = answers("v1", "aaab") + answers("v2", "aab") + answers("v1", "aaab", shadow=True)
+    write(records, tmp_path, past, truths("v1", "aaaa") | truths("v2", "aaa"))
+    reports = QualityReports(Routes(v1=time.time() + 1), records)
+
+    report = await reports.about("iris")
+    told = {each["version"]: (each["requests"], each["count"], each["correct"]) for each in report["versions"]}
+    assert told == {"v2": (3, 3, 2), "v1": (0, 0, 0)}

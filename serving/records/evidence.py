@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from dataclasses import dataclass
 
@@ -64,6 +65,18 @@ def version_counts(database: sqlite3.Connection, model_id: str, *, since: float 
 def arm_counts(database: sqlite3.Connection, split: str, *, since: float = 0.0) -> list[Counts]:
     """The counts of each arm of the plan of ``split`` since then (wall clock, seconds)."""
     return _counts(database, "split", split, since)
+
+
+def counts_after(database: sqlite3.Connection, counts: Counts, since: float, *, split: str | None = None) -> Counts:
+    """``counts`` of what came from ``since`` on (wall clock, seconds); quick where nothing came before."""
+    scope = Scope(counts.model_id, counts.version, split=split, shadow=counts.shadow, until=since)
+    if database.execute(scope.select("1", "LIMIT 1"), scope.values).fetchone() is None:
+        return counts
+    scope = dataclasses.replace(scope, since=since, until=float("inf"))
+    totals = scope.select("count(*), count(error), coalesce(sum(cached), 0)")
+    requests, errors, cached = database.execute(totals, scope.values).fetchone()
+    known = database.execute(scope.select("count(*)", _JUDGED, table=_BY_TRUTH), scope.values).fetchone()[0]
+    return dataclasses.replace(counts, requests=requests, errors=errors, cached=cached, judged=known)
 
 
 def judged(database: sqlite3.Connection, scope: Scope, *, latest: int = LATEST) -> Judged:

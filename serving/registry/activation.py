@@ -198,4 +198,5 @@ def _is_warm(standing: Standing, proposal: Proposal) -> bool:
 
 
 def _failed(key: ModelKey, reason: str) -> ServiceError:
-    return ServiceError("activation_failed", f"{key} could not be made live: {reason}. Nothing has changed.")
+    detail = f"{key} could not be made live: {reason.removesuffix('.')}. Nothing has changed."
+    return ServiceError("activation_failed", detail)

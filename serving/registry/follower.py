@@ -13,6 +13,7 @@ from serving.registry.loaded import LINGER_S, LoadedModels, RunnerPort
 from serving.registry.proposals import Proposal, ProposalBoard
 from serving.registry.records import ModelKey, ModelVersion, Routing
 from serving.registry.registry import Registry
+from serving.registry.room_to_start import room_to_start
 from serving.registry.workers import Beacon, Standing
 
 POLL_S = 0.02
@@ -59,10 +60,14 @@ class Follower:
 
         The beacon is lit before the routing is read: an activation either waits for this worker, or was committed
         before this worker read what is live.
+
+        Raises:
+            DatabaseError: the disk is full; the message says what to do.
         """
-        self._beacon = Beacon(self._registry.home)
-        while self._follow(self._beacon):
-            pass
+        with room_to_start(self._registry.home):
+            self._beacon = Beacon(self._registry.home)
+            while self._follow(self._beacon):
+                pass
         self._thread.start()
 
     def close(self) -> None:

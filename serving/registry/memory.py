@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from runners.errors import NoMemory
 from serving.registry.records import ModelVersion
 
 MIB = 1 << 20
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Files that hold a container's limit, in bytes."""
 
 
 def footprint(version: ModelVersion) -> int:
@@ -21,13 +23,13 @@ def footprint(version: ModelVersion) -> int:
     return 3 * version.size_bytes + MIB
 
 
-def machine_memory() -> int:
+def machine_memory(container_limits: Iterable[Path] = CONTAINER_LIMITS) -> int:
     """The bytes that this machine, or the container around this process, has."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _LIMITS:
+    for path in container_limits:
         # "max" where there is no limit; no such file outside of a container, or on another system.
         with suppress(OSError, ValueError):
-            limits.append(int(Path(path).read_text()))
+            limits.append(int(path.read_text()))
     return min(limits)
 
 

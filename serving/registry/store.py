@@ -71,7 +71,6 @@ class ArtefactStore:
         for folder in (self.folder, self._staging, self._lock.parent):
             folder.mkdir(parents=True, exist_ok=True)
         self._reserve = Reserve(home / "run" / "reserve")
-        self._reserve.fill()
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -25,17 +25,21 @@ def ask(lens: LensServer, name: str) -> requests.Response:
 
 
 def test_more_models_than_fit_take_turns_and_the_pinned_stay(home: Path) -> None:
-    # A small model counts a little over 1 MiB, the embedded default about 12.
-    settings = {"LENS_WORKERS": "1", "LENS_MODELS_MB": "14.5", "LENS_CACHE_MB": "0"}
-    names = [f"m{number}" for number in range(5)]
+    # A small model counts a little over 1 MiB, the embedded default about 12: two small ones fit beside it.
+    settings = {"LENS_WORKERS": "1", "LENS_MODELS_MB": "14.5", "LENS_CACHE_MB": "0", "LENS_PINNED": "m2,m3,m4"}
+    names = ["m0", "m1", "m2"]
     with lens_server(home, settings) as lens:
-        assert [upload(lens, name).status_code for name in names] == [201] * 5
+        assert [upload(lens, name).status_code for name in names] == [201] * 3
         for _ in range(2):
             answers = [ask(lens, name) for name in names]
-            assert [answer.status_code for answer in answers] == [200] * 5, [answer.text for answer in answers]
+            assert [answer.status_code for answer in answers] == [200] * 3, [answer.text for answer in answers]
             assert {answer.json()["predicted_label"] for answer in answers} == {"red"}
-    with lens_server(home, settings | {"LENS_PINNED": "m0,m1,m2"}) as lens:
-        refused = ask(lens, "m3")
+
+        assert upload(lens, "m3").status_code == 201  # with m2 and the default everything that stays
+        refused = ask(lens, "m0")
         assert (refused.status_code, refused.json()["code"]) == (503, "no_memory")
         assert refused.headers["Retry-After"] == "5"
-        assert [ask(lens, name).status_code for name in ("m0", "m1", "m2")] == [200] * 3
+        too_many = upload(lens, "m4")
+        assert (too_many.status_code, too_many.json()["code"]) == (503, "activation_failed")
+        assert "raise LENS_MODELS_MB. Nothing has changed." in too_many.json()["detail"]
+        assert [ask(lens, name).status_code for name in ("m2", "m3", "m4")] == [200, 200, 404]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.server import LensServer, lens_server
+from tests.server import LensServer
 
 LABELS = "labels/imagenet_labels.json"
 
@@ -24,21 +23,22 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def mobilenet(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LensServer]:
-    """A server whose default is the real MobileNet, uploaded with its labels and nothing else said."""
-    with lens_server(tmp_path_factory.mktemp("mobilenet"), {"LENS_WORKERS": "2"}) as lens:
-        files = {
-            "model": ("mobilenet.onnx", (shared / "models" / "mobilenet_v1_0.75_224.onnx").read_bytes()),
-            "labels": ("labels.json", (shared / "models" / LABELS).read_bytes()),
-        }
-        answer = requests.post(f"{lens.url}/upload", files=files, timeout=60)
-        assert answer.status_code == 201, answer.text
-        yield lens
+def mobilenet(shared: Path, lens: LensServer) -> LensServer:
+    """The server with the real MobileNet, uploaded with its labels and nothing else said."""
+    files = {
+        "file": ("mobilenet.onnx", (shared / "models" / "mobilenet_v1_0.75_224.onnx").read_bytes()),
+        "labels": ("labels.json", (shared / "models" / LABELS).read_bytes()),
+    }
+    fields = {"id": "mobilenet", "name": "MobileNet", "version": "v1"}
+    answer = requests.post(f"{lens.url}/models/upload", files=files, data=fields, timeout=60)
+    assert answer.status_code == 201, answer.text
+    return lens
 
 
 def classify(lens: LensServer, path: Path) -> requests.Response:
-    """One picture's answer."""
-    return requests.post(f"{lens.url}/predict", files={"file": (path.name, path.read_bytes())}, timeout=30)
+    """What it says to one picture."""
+    files, fields = {"file": (path.name, path.read_bytes())}, {"model_id": "mobilenet"}
+    return requests.post(f"{lens.url}/predict", files=files, data=fields, timeout=30)
 
 
 def test_the_real_mobilenet_names_at_least_80_percent_of_the_photos(mobilenet: LensServer, shared: Path) -> None:

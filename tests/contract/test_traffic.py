@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 from tests.contract.conftest import upload_colors
 from tests.graphs import iris_classifier, mean_color_classifier
 from tests.pictures import picture
-from tests.server import LensServer, lens_server
+from tests.server import LensServer
 
 ALWAYS = {"red": (100.0, 0.0, 0.0), "green": (0.0, 100.0, 0.0), "blue": (0.0, 0.0, 100.0)}
 ALSO_GREEN = (0.0, 90.0, 0.0)
@@ -337,18 +337,22 @@ def test_what_is_not_split_says_what_answers(split: LensServer) -> None:
     assert requests.get(f"{split.url}/traffic", timeout=20).json()["traffic"] == []
 
 
-def test_a_plan_survives_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
-    home = tmp_path_factory.mktemp("again")
-    settings = {"LENS_WORKERS": "1"}
-    with lens_server(home, settings) as lens:
-        register(lens, "split", "v1", ALWAYS["red"])
-        register(lens, "split", "v2", ALWAYS["green"])
-        plan(lens, {"v1": 1, "v2": 99}, shadow=None)
-        judged = ask(lens)
-    with lens_server(home, settings) as lens:
-        assert state(lens)["weights"] == {"v1": 1, "v2": 99}
-        assert {each["arm"] for each in ask_many(lens, 5)} <= {"v1", "v2"}
-        said = requests.post(
-            f"{lens.url}/feedback", json={"request_id": judged["request_id"], "label": "red"}, timeout=20
-        )
-        assert said.status_code == 200
+def test_a_version_made_again_under_its_name_begins_with_nothing(lens: LensServer) -> None:
+    def quality() -> dict[str, tuple[int, int]]:
+        told = requests.get(f"{lens.url}/quality", params={"id": "again"}, timeout=20).json()["versions"]
+        return {each["version"]: (each["requests"], each["count"]) for each in told}
+
+    register(lens, "again", "v1", ALWAYS["red"])
+    register(lens, "again", "v2", ALWAYS["green"])
+    asked = ask(lens, 7, model_id="again@v2")["request_id"]
+    body = {"request_id": asked, "label": "green"}
+    assert requests.post(f"{lens.url}/feedback", json=body, timeout=20).status_code == 200
+    assert quality()["v2"] == (1, 1)
+
+    gone = {"id": "again", "version": "v2"}
+    assert requests.delete(f"{lens.url}/models", params=gone, timeout=20).status_code == 200
+    assert quality()["v2"] == (1, 1)  # what it was stays on record
+    register(lens, "again", "v2", ALWAYS["blue"])
+    assert "v2" not in quality()
+    assert ask(lens, 7, model_id="again@v2")["predicted_label"] == "blue"
+    until(lambda: quality().get("v2") == (1, 0))

@@ -126,6 +126,14 @@ async def test_a_form_that_is_none_is_refused(length: bool) -> None:
         assert refused.value.code == "invalid_multipart"
 
 
+@pytest.mark.parametrize("length", [True, False])
+async def test_too_many_files_are_told_how_many_may_come_and_what_to_do(length: bool) -> None:
+    parts = [_part(f'name="pictures"; filename="{number}.png"', b"x") for number in range(body_module.MAX_FILES + 1)]
+    with pytest.raises(ServiceError, match=r"at most 64 files.*one ZIP") as refused:
+        await read_body(_request(_form(*parts), length=length))
+    assert refused.value.code == "invalid_multipart"
+
+
 async def test_who_goes_away_in_the_middle_is_not_answered() -> None:
     request = _request(_form(_part('name="image"; filename="a"', b"x" * 50)), piece=20)
     for _ in range(2):

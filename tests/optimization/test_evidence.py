@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from serving.errors import ServiceError
-from serving.optimization import evidence
-from serving.optimization.evidence import read_evidence, split
+from serving.optimization.evidence import (
+    MAX_CALIBRATION,
+    MAX_ENTRIES,
+    MAX_JUDGED,
+    MAX_PICTURE_BYTES,
+    read_evidence,
+    split,
+)
 from tests.optimization.networks import written, zipped
 
 PICTURES = [bytes([number % 256, number // 256]) * 10 for number in range(1200)]
@@ -43,7 +49,7 @@ def test_the_same_picture_counts_once() -> None:
 
 def test_there_is_an_end_to_what_is_read(tmp_path: Path) -> None:
     parted = read_evidence(written(tmp_path, pictures=zipped(PICTURES)))
-    assert (len(parted.calibration), len(parted.judged)) == (evidence.MAX_CALIBRATION, evidence.MAX_JUDGED)
+    assert (len(parted.calibration), len(parted.judged)) == (MAX_CALIBRATION, MAX_JUDGED)
 
 
 def test_of_a_sorted_archive_not_the_first_ones_are_read(tmp_path: Path) -> None:
@@ -52,15 +58,14 @@ def test_of_a_sorted_archive_not_the_first_ones_are_read(tmp_path: Path) -> None
     assert 200 < len(late) < 300
 
 
-def test_entries_that_are_too_large_or_say_what_is_not_true_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evidence, "MAX_PICTURE_BYTES", 1000)
+def test_entries_that_are_too_large_or_say_what_is_not_true_are_left_out(tmp_path: Path) -> None:
+    size = MAX_PICTURE_BYTES + 1
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("small.png", b"small")
-        archive.writestr("huge.png", bytes(10_000))
-    understated = bomb.getvalue().replace((10_000).to_bytes(4, "little"), (900).to_bytes(4, "little"))
+        archive.writestr("huge.png", bytes(size))
+    understated = bomb.getvalue().replace(size.to_bytes(4, "little"), (900).to_bytes(4, "little"))
+    assert understated != bomb.getvalue()
     for number, content in enumerate((bomb.getvalue(), understated)):
         assert read_evidence(written(tmp_path, **{f"bomb{number}": content})).judged == (b"small",)
 
@@ -73,7 +78,6 @@ def test_a_damaged_archive_is_told_and_damaged_entries_are_left_out(tmp_path: Pa
     assert set(read_evidence(written(tmp_path, bent=bent)).judged) == {PICTURES[0], PICTURES[2]}
 
 
-def test_an_archive_of_too_many_entries_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "MAX_ENTRIES", 5)
-    with pytest.raises(ServiceError, match="more than 5 entries"):
-        read_evidence(written(tmp_path, many=zipped(PICTURES[:6])))
+def test_an_archive_of_too_many_entries_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="more than 20000 entries"):
+        read_evidence(written(tmp_path, many=zipped([b""] * (MAX_ENTRIES + 1))))

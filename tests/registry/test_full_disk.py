@@ -54,6 +54,40 @@ ACTIVATIONS = """
     print(registry.live_version("iris"))
 """
 
+STARTS = """
+import os, pathlib, sys
+import requests
+from serving.registry.sandbox import Sandbox
+from tests.graphs import iris_classifier
+from tests.registry.registering import opened
+from tests.server import lens_server
+
+disk = pathlib.Path(sys.argv[1])
+home, outside = disk / "lens", disk.parent / "outside"
+settings = {"LENS_WORKERS": "1", "LENS_HOME": str(home), "BENTOML_HOME": str(home / "bentoml")}
+
+def fill():
+    space = os.statvfs(disk)
+    with (disk / "ballast").open("ab") as ballast:
+        ballast.write(bytes(space.f_bavail * space.f_frsize))
+
+with opened(home) as registry:
+    model = disk / "iris.onnx"
+    model.write_bytes(iris_classifier())
+    spec = Sandbox(18, 2048).prove(model)
+    key = registry.register(model, id="iris", version=None, name="i", spec=spec, actor="tester", source="test").key
+    registry.make_live(key, default=True, actor="tester")
+fill()
+with lens_server(outside, settings) as lens:
+    asked = requests.post(f"{lens.url}/predict", json={"features": [5.1, 3.5, 1.4, 0.2]}, timeout=20)
+    print(asked.status_code, "nothing can be added" in lens.logged())
+(home / "run" / "reserve").unlink()
+fill()
+with lens_server(outside, settings, wait=False) as lens:
+    print(lens.process.wait(60))
+    print(lens.logged().splitlines()[-1])
+"""
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> list[str]:
@@ -69,15 +103,23 @@ def small_disk(tmp_path: Path) -> list[str]:
 
 def lines_of(script: str, small_disk: list[str], root: Path, tmp_path: Path) -> list[str]:
     """What the script prints; the words of its failure where it fails."""
-    command = [*small_disk, sys.executable, "-c", SCRIPT + script, str(tmp_path / "disk")]
+    command = [*small_disk, sys.executable, "-c", script, str(tmp_path / "disk")]
     finished = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout.splitlines()
 
 
 def test_a_deletion_makes_room_where_there_is_none(small_disk: list[str], root: Path, tmp_path: Path) -> None:
-    assert lines_of(DELETIONS, small_disk, root, tmp_path) == ["deleted"] * 3
+    assert lines_of(SCRIPT + DELETIONS, small_disk, root, tmp_path) == ["deleted"] * 3
 
 
 def test_an_activation_that_has_no_room_is_refused_at_once(small_disk: list[str], root: Path, tmp_path: Path) -> None:
-    assert lines_of(ACTIVATIONS, small_disk, root, tmp_path) == ["storage_full"] * 4 + ["v1"]
+    assert lines_of(SCRIPT + ACTIVATIONS, small_disk, root, tmp_path) == ["storage_full"] * 4 + ["v1"]
+
+
+def test_a_start_has_the_reserve_and_serves_what_is_there_and_without_it_says_what_to_do(
+    small_disk: list[str], root: Path, tmp_path: Path
+) -> None:
+    told = lines_of(STARTS, small_disk, root, tmp_path)
+    assert told[:2] == ["200 True", "1"]
+    assert told[2] == "Lens cannot start. The disk of LENS_HOME is full: free 1 MiB of it, and start Lens again."

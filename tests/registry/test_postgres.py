@@ -21,7 +21,10 @@ from serving.registry.generation import PostgresGeneration
 from serving.registry.records import ModelKey
 from serving.registry.registry import Registry
 from serving.registry.schema import metadata
+from serving.traffic.body import parse_plan
+from serving.traffic.running import Running
 from tests.registry.registering import Worker, assert_whole, opened, processes, register
+from tests.scripts.commands import Command
 
 LISTENING = "datname = current_database() AND query = 'SELECT generation FROM state' AND state = 'idle'"
 
@@ -121,6 +124,53 @@ def test_the_rules_are_those_of_sqlite(registry: Registry) -> None:
     registry.delete(v2)
     assert registry.generation() == 2
     assert str(register(registry)) == "iris@v3"
+
+
+def test_aliases_plans_rollbacks_and_the_history_are_those_of_sqlite(registry: Registry, url: str) -> None:
+    v1, v2, v3 = (register(registry, bytes([number])) for number in range(3))
+    for key in (v1, v2):
+        registry.make_live(key, default=True, actor="tester")
+    registry.set_alias("iris", "champion", "v1", actor="tester")
+    plan = Running(parse_plan({"id": "iris", "weights": {"v2": 33.33, "v3": 66.67}, "guards": {"p99_ms": 9}}), 1000.5)
+    generation = registry.set_traffic(plan, actor="tester", reason="because")
+    with opened(registry.home, url) as other:
+        routing = other.refresh()
+        assert (routing.generation, routing.live, routing.default_id) == (generation, {"iris": "v2"}, "iris")
+        assert (routing.aliases, routing.traffic) == ({"iris": {"champion": "v1"}}, {"iris": plan})
+        first = other.page(None, after=None, limit=2)
+        rest = other.page(None, after=first[-1].place, limit=2)
+        assert [each.key for each in first + rest] == [v1, v2, v3]
+
+    for key in (v1, v3):
+        with pytest.raises(ServiceError, match=r"alias|plan"):
+            registry.delete(key)
+    registry.roll_back("iris", registry.before_now("iris"), actor="tester")
+    assert (registry.resolve(None), registry.routing().traffic) == (v1, {})
+    registry.delete(v3)
+    kinds = [change.kind for _, change in registry.history("iris", limit=4)]
+    assert kinds == ["delete", "traffic", "rollback", "traffic"]
+
+
+def test_a_backup_with_a_dump_of_the_rows_restored_elsewhere_is_the_same_store(
+    registry: Registry, server: str, url: str, tmp_path: Path
+) -> None:
+    key = register(registry, b"kept")
+    registry.make_live(key, default=True, actor="tester")
+    dump, archive, elsewhere = tmp_path / "rows.sql", tmp_path / "lens.tar", f"{url}_elsewhere"
+    subprocess.run([_programs() / "pg_dump", "--file", dump, url], check=True)
+    backup = Command(registry.home, LENS_DATABASE_URL=url)
+    assert "pg_dump" in backup.says("backup", archive)
+    assert backup.answers("backup", archive, "--force")["rows"] == "postgresql"
+
+    subprocess.run(
+        [_programs() / "createdb", "--maintenance-db", f"{server}/postgres", elsewhere.rsplit("/")[-1]], check=True
+    )
+    subprocess.run([_programs() / "psql", "--quiet", "--file", dump, elsewhere], check=True, stdout=subprocess.DEVNULL)
+    restored = Command(tmp_path / "restored", LENS_DATABASE_URL=elsewhere)
+    assert "pg_dump" in restored.says("restore", archive)
+    with opened(tmp_path / "restored", elsewhere) as other:
+        assert other.resolve(None) == key
+        assert_whole(other, {key: registry.get(key).sha256})
 
 
 def test_another_process_hears_of_a_change_by_notification(registry: Registry, url: str) -> None:

@@ -13,13 +13,16 @@ from model_store_scripts.application import application
 
 
 class Command:
-    """Gives commands to the whole application; ``home`` is the LENS_HOME of those that name no other store."""
+    """Gives commands to the whole application; ``home`` is the LENS_HOME of those that name no other store.
 
-    def __init__(self, home: Path) -> None:
+    ``settings`` are further variables of their environment.
+    """
+
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         self._application = application()
         # Wide, so that no message is broken over lines.
-        self._environment = {"LENS_HOME": str(home), "COLUMNS": "400", "LENS_API_KEY": ""}
+        self._environment = {"LENS_HOME": str(home), "COLUMNS": "400", "LENS_API_KEY": "", **settings}
 
     def run(self, *arguments: object) -> Result:
         """The command's end, whatever it was."""
