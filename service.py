@@ -7,7 +7,7 @@ framework wants workers, address and limits in the decorator; nothing else in th
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -27,10 +27,11 @@ from serving.api.native import (
     UploadInput,
     UploadOutput,
 )
-from serving.application import Application
 from serving.inputs.body import Body
-from serving.runner_process import RunnerProcess
 from serving.start_check import checked_settings
+
+if TYPE_CHECKING:
+    from serving.application import Application
 
 settings = checked_settings()
 IN_SERVICE = settings.runner == "service"
@@ -47,6 +48,8 @@ class LensRunner:
     """Runs models for the API workers where LENS_RUNNER=service: one process a device."""
 
     def __init__(self) -> None:
+        from serving.runner_process import RunnerProcess
+
         self.process = RunnerProcess(settings)
 
     @bentoml.on_startup
@@ -94,6 +97,9 @@ class Lens:
     @classmethod
     def __edge__(cls, lifespan: ASGIApp, handlers: NativeHandlers) -> ASGIApp:
         """Build this worker's application and put its edge before the framework's."""
+        # The framework's parent process reads this file for its configuration, and serves nothing.
+        from serving.application import Application
+
         cls.app = Application(settings)
         return cls.app.edge(lifespan, handlers)
 

@@ -26,15 +26,12 @@ from serving.api.routes import RouteTable
 from serving.api.table import route_table
 from serving.bootstrap import VERSION, Parts, assemble, build_guard, build_limits, close, handlers
 from serving.confinement.inside import end_with
-from serving.errors import ServiceError
+from serving.errors import CannotStart, ServiceError
 from serving.gauges import keep_gauges
 from serving.observability.logging import AccessLog, configure_logging
 from serving.observability.metrics import Metrics
 from serving.parts import build_runner
-from serving.records.database import RecordsError
-from serving.registry.database import DatabaseError
 from serving.remote_runner import RemoteRunner, Transport
-from serving.seeding import SeedError
 from serving.settings import Settings
 from serving.start_check import end_server
 
@@ -104,7 +101,7 @@ class Application:
         runner = RemoteRunner(transport, loop) if transport else build_runner(settings, self._metrics)
         try:
             self._parts = await asyncio.to_thread(assemble, settings, self._metrics, runner)
-        except (SeedError, DatabaseError, RecordsError) as error:
+        except CannotStart as error:
             end_server(str(error))
             raise
         accept = install_fair_accept(loop, settings.home / "run")

@@ -95,7 +95,7 @@ def assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRu
     """Open the registry, load what is live, and put a worker together; blocks.
 
     Raises:
-        SeedError, DatabaseError, RecordsError: it cannot be; the message says what to do.
+        CannotStart: it cannot be; the message says what to do.
     """
     registry = open_registry(settings)
     follower = build_follower(settings, registry, runner, sharing=settings.workers)

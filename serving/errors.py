@@ -13,6 +13,11 @@ from typing import Any
 from preprocessing.errors import InputError
 from runners.errors import Overloaded, RunnerError
 
+
+class CannotStart(Exception):
+    """A process cannot start as it is set up; the message says why, and what to do."""
+
+
 STATUS: dict[str, int] = {
     # 400: malformed input
     "bad_request": 400,

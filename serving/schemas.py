@@ -13,7 +13,7 @@ from preprocessing.spec import Mode
 from serving.learning.report import TrainingReport
 from serving.learning.task import LearningOptions
 from serving.optimization.report import CandidateReport, OptimizationReport
-from serving.registry.history import Kind
+from serving.registry.records import ChangeKind
 from serving.retraining.job import JobError, JobProgress, State
 
 ModelReference = Annotated[
@@ -174,7 +174,7 @@ class ModelChange(BaseModel):
     generation: int
     at: str
     actor: str
-    kind: Kind
+    kind: ChangeKind
     id: str
     version: str | None
     alias: str | None
@@ -435,7 +435,7 @@ class Counters(BaseModel):
     cache_hits: int
     cache_misses: int
     queued: int = Field(description="Items that wait for a model now.")
-    in_progress: int = Field(description="Requests being served now.")
+    in_progress: int = Field(description="Predictions being served now.")
     loaded: int = Field(description="Versions loaded in each worker.")
 
 

@@ -16,15 +16,14 @@ from preprocessing.digest import sha256_hex
 from preprocessing.errors import InputError
 from preprocessing.labels import parse_labels
 from preprocessing.spec import ModelSpec
-from serving.errors import ServiceError
+from serving.errors import CannotStart, ServiceError
 from serving.publisher import Prover
 from serving.registry.records import ModelKey, ModelVersion, name_from_filename
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "cifar10.onnx"
-KERAS = {".h5", ".keras", ".hdf5"}
 
 
-class SeedError(Exception):
+class SeedError(CannotStart):
     """The model that should be served cannot be; the message says why and what to do."""
 
 
@@ -59,24 +58,6 @@ class Seed:
     model: Path
     labels: Path | None = None
     preprocessing: Path | None = None
-
-
-def check_seed(model: Path | None, labels: Path | None) -> None:
-    """Refuse settings that cannot work, before any process is started.
-
-    Raises:
-        SeedError: naming the setting and the remedy.
-    """
-    if model is None:
-        return
-    if model.suffix.lower() in KERAS:
-        raise SeedError(
-            f"MODEL_PATH is a Keras file ({model.name}). Convert it first: "
-            f"python -m model_store_scripts.convert_model {model.name}"
-        )
-    for setting, path in (("MODEL_PATH", model), ("LABELS_PATH", labels)):
-        if path is not None and not path.is_file():
-            raise SeedError(f"{setting} is {str(path)!r}, which is no file.")
 
 
 def seed(registry: Seeds, prover: Prover, wanted: Seed | None) -> ModelVersion | None:

@@ -6,15 +6,17 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 from bentoml._internal.context import server_context
 from pydantic import ValidationError
 
-from serving.registry.database import DatabaseError
+from serving.errors import CannotStart
 from serving.registry.room_to_start import make_room
 from serving.security.api_keys import KeyRing
-from serving.seeding import SeedError, check_seed
 from serving.settings import Settings, load_settings, secret
+
+_KERAS = {".h5", ".keras", ".hdf5"}
 
 
 def checked_settings() -> Settings:
@@ -28,9 +30,27 @@ def checked_settings() -> Settings:
     except ValidationError as error:
         problems = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())
         sys.exit(f"Lens cannot start. {problems}")
-    except (SeedError, DatabaseError, ValueError, OSError) as error:
+    except (CannotStart, ValueError, OSError) as error:
         sys.exit(f"Lens cannot start. {error}")
     return settings
+
+
+def check_seed(model: Path | None, labels: Path | None) -> None:
+    """Refuse settings that cannot work, before any process is started.
+
+    Raises:
+        CannotStart: naming the setting and the remedy.
+    """
+    if model is None:
+        return
+    if model.suffix.lower() in _KERAS:
+        raise CannotStart(
+            f"MODEL_PATH is a Keras file ({model.name}). Convert it first: "
+            f"python -m model_store_scripts.convert_model {model.name}"
+        )
+    for setting, path in (("MODEL_PATH", model), ("LABELS_PATH", labels)):
+        if path is not None and not path.is_file():
+            raise CannotStart(f"{setting} is {str(path)!r}, which is no file.")
 
 
 def end_server(reason: str) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from preprocessing.spec import ModelSpec
+from serving.errors import CannotStart
 from serving.registry.registry import Registry
-from serving.seeding import Seed, SeedError, check_seed, seed
+from serving.seeding import Seed, seed
+from serving.start_check import check_seed
 from tests.registry.registering import SPEC, opened
 
 
@@ -77,5 +79,5 @@ def test_the_embedded_model_is_seeded_into_an_empty_registry_alone(tmp_path: Pat
 
 
 def test_a_keras_file_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
-    with pytest.raises(SeedError, match=r"Convert it first: .*convert_model model\.h5"):
+    with pytest.raises(CannotStart, match=r"Convert it first: .*convert_model model\.h5"):
         check_seed(tmp_path / "model.h5", None)

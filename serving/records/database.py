@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from serving.errors import CannotStart
 from serving.registry.file_lock import exclusive
 
 BUSY_S = 10.0
@@ -43,7 +44,7 @@ COMMIT;
 """
 
 
-class RecordsError(Exception):
+class RecordsError(CannotStart):
     """The record of predictions cannot be used as it is; the message says what to do."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, func, inspect, make_url, select, text
 
+from serving.errors import CannotStart
 from serving.registry.file_lock import exclusive
 from serving.registry.full_disk import reporting_full_disk
 
@@ -22,7 +23,7 @@ _MIGRATION_LOCK = 0x4C656E73
 _WRITES = "lens_writes"
 
 
-class DatabaseError(Exception):
+class DatabaseError(CannotStart):
     """The database cannot be used as it is; the message says what to do."""
 
 

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from serving.registry.records import ModelKey
+from serving.registry.records import ChangeKind, ModelKey
 
 T = TypeVar("T")
-
-Kind = Literal["register", "delete", "activate", "rollback", "default", "default_rollback", "alias", "traffic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Change:
     generation: int
     at: datetime
     actor: str
-    kind: Kind
+    kind: ChangeKind
     id: str
     version: str | None
     previous_id: str | None = None

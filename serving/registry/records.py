@@ -20,6 +20,9 @@ RESERVED = {"latest"}
 Kind = Literal["image", "features"]
 """What a model takes."""
 
+ChangeKind = Literal["register", "delete", "activate", "rollback", "default", "default_rollback", "alias", "traffic"]
+"""What happened to versions, routes and traffic."""
+
 
 def valid_name(text: str, what: str = "name") -> str:
     """``text`` in lower case, if it may name a model, a version or an alias.

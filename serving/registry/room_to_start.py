@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-
-from serving.errors import ServiceError
-from serving.registry.database import DatabaseError
+from serving.errors import CannotStart
 from serving.registry.reserve import Reserve, free_bytes
 
 START_BYTES = 1 << 20
@@ -26,13 +22,13 @@ def make_room(home: Path) -> None:
     It comes before all else: metrics are mapped files, and a process that has no room for one is killed on the spot.
 
     Raises:
-        DatabaseError: the disk is full all the same; the message says how much to free.
+        CannotStart: the disk is full all the same; the message says how much to free.
     """
     if not home.is_dir() or free_bytes(home) >= START_BYTES:
         return
     _reserve(home).release()
     if _is_full(home):
-        raise DatabaseError(_FULL)
+        raise CannotStart(_FULL)
     _log.warning("the disk of LENS_HOME is full: what is there is served, and nothing can be added")
 
 
@@ -41,14 +37,14 @@ def room_to_start(home: Path) -> Iterator[None]:
     """Run the block, a part of a start, with the reserve of ``home`` released; the next part finds room as well.
 
     Raises:
-        DatabaseError: the block failed, and the disk is full; the message says how much to free.
+        CannotStart: the block failed, and the disk is full; the message says how much to free.
     """
     try:
         with _reserve(home).released(leaving=START_BYTES):
             yield
-    except (OSError, ServiceError, sqlite3.Error, DBAPIError) as error:
+    except Exception as error:  # on a full disk each library fails in its own way
         if _is_full(home):
-            raise DatabaseError(_FULL) from error
+            raise CannotStart(_FULL) from error
         raise
 
 

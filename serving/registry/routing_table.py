@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Double, Row, cast, delete, insert, literal, n
 
 from serving.errors import ServiceError
 from serving.registry.database import Database
-from serving.registry.history import Change, Kind, default_answers, live_versions, step_back
+from serving.registry.history import Change, default_answers, live_versions, step_back
 from serving.registry.plans import drop_plan, read_plan, write_plan
-from serving.registry.records import ModelKey, Routing, key_of
+from serving.registry.records import ChangeKind, ModelKey, Routing, key_of
 from serving.registry.schema import aliases, changes, live, state, traffic, versions
 from serving.traffic.running import Running
 
@@ -272,16 +272,16 @@ def _traffic(before: Routing, model_id: str, reason: str) -> dict[str, Any]:
     return about("traffic", ModelKey(model_id, before.live[model_id]), reason=reason)
 
 
-def _moved_live(kind: Kind, before: Routing, key: ModelKey) -> dict[str, Any]:
+def _moved_live(kind: ChangeKind, before: Routing, key: ModelKey) -> dict[str, Any]:
     return about(kind, key, previous_id=key.id, previous_version=before.live.get(key.id))
 
 
-def _moved_default(kind: Kind, before: Routing, key: ModelKey) -> dict[str, Any]:
+def _moved_default(kind: ChangeKind, before: Routing, key: ModelKey) -> dict[str, Any]:
     previous = before.default_id
     return about(kind, key, previous_id=previous, previous_version=before.live.get(previous) if previous else None)
 
 
-def about(kind: Kind, key: ModelKey, **more: str | None) -> dict[str, Any]:
+def about(kind: ChangeKind, key: ModelKey, **more: str | None) -> dict[str, Any]:
     """A row of the history, but for when and by whom."""
     nothing = {"previous_id": None, "previous_version": None, "alias": None, "reason": None}
     return {"kind": kind, "id": key.id, "version": key.version} | nothing | more

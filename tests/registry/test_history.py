@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from serving.registry.history import Change, Kind, default_answers, live_versions, step_back
-from serving.registry.records import ModelKey
+from serving.registry.history import Change, default_answers, live_versions, step_back
+from serving.registry.records import ChangeKind, ModelKey
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def moved(generation: int, kind: Kind, id: str, version: str) -> Change:
+def moved(generation: int, kind: ChangeKind, id: str, version: str) -> Change:
     return Change(generation, AT, "tester", kind, id, version)
 
 
