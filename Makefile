@@ -4,6 +4,10 @@ RUNTIME ?= cpu
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamps
+# PyTorch stays out of the everyday environment, whose tests show that nothing there needs it.
+TRAIN_VENV := .venv-train
+# Tools that build, describe and check what ships bring packages that would not fit beside ours.
+SHIP_VENV := .venv-ship
 
 export PORT ?= 3000
 export LENS_HOME ?= .lens
@@ -12,7 +16,12 @@ export BENTOML_HOME ?= $(abspath $(LENS_HOME))/bentoml
 export BENTOML_DO_NOT_TRACK := True
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help serve test lint types bench chaos format docs bento bento-test clean
+# make load, make examples
+URL ?= http://127.0.0.1:$(PORT)
+USERS ?= 16
+SECONDS ?= 30
+
+.PHONY: help serve test screenshots test-train notebook lint types bench chaos format docs bento bento-test lock image ship-test load smoke load-report sbom audit examples clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -42,13 +51,31 @@ serve: $(STAMP)/serve-$(RUNTIME)
 test: $(STAMP)/dev
 	@scripts/install-browser.sh
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-## make lint     ruff and the import rules
+$(TRAIN_VENV)/.ready: requirements-train.txt requirements-cpu.txt requirements.txt
+	@echo "== making $(TRAIN_VENV), with requirements-train.txt"
+	@$(PYTHON) -m venv $(TRAIN_VENV)
+	@$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-train.txt
+	@touch $@
+
+## make test-train  install PyTorch apart; test the training, and run its notebook on a few hundred pictures
+test-train: $(TRAIN_VENV)/.ready
+	@$(TRAIN_VENV)/bin/python -m pytest tests/training
+
+## make notebook    execute notebooks/train_cifar10.ipynb in place, the whole run: an hour, unless a checkpoint is there
+notebook: $(TRAIN_VENV)/.ready
+	@LENS_TRAIN=full $(TRAIN_VENV)/bin/jupyter execute --inplace --timeout=-1 notebooks/train_cifar10.ipynb
+
+## make lint     ruff, the import rules, and the files of the pipeline and of compose
 lint: $(STAMP)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
 ## make types    mypy --strict
 types: $(STAMP)/dev
@@ -71,6 +98,11 @@ format: $(STAMP)/dev
 docs: $(STAMP)/dev
 	$(BIN)/python docs/generate.py
 
+## make screenshots  make the pictures of the page in docs/screenshots
+screenshots: $(STAMP)/dev
+	@scripts/install-browser.sh
+	$(BIN)/python -m tests.page.screenshots
+
 ## make bento    build the Bento
 bento: $(STAMP)/serve-$(RUNTIME)
 	@mkdir -p $(BENTOML_HOME)
@@ -80,5 +112,52 @@ bento: $(STAMP)/serve-$(RUNTIME)
 bento-test: $(STAMP)/dev
 	$(BIN)/python -m pytest tests/bento
 
+$(STAMP)/ship: $(STAMP)/dev requirements-ship.txt
+	@echo "== making $(SHIP_VENV), with requirements-ship.txt"
+	@$(PYTHON) -m venv $(SHIP_VENV)
+	@$(SHIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ship.txt
+	@touch $@
+
+## make lock     pin what the Bento and the image install (deploy/image/requirements.txt)
+lock: $(STAMP)/ship
+	scripts/lock.sh $(SHIP_VENV)/bin/uv
+
+## make image    build the image lens:latest (ENGINE=docker|podman|buildah, RUNTIME=cpu|gpu)
+image: $(STAMP)/serve-cpu
+	@RUNTIME=$(RUNTIME) scripts/with-engine.sh scripts/image.sh
+
+## make ship-test  Bento, image and compose for real: starts a Docker engine where none answers
+ship-test: $(STAMP)/ship
+	@LENS_SHIP=1 PATH="$(abspath $(SHIP_VENV))/bin:$$PATH" scripts/with-engine.sh $(BIN)/python -m pytest tests/ship
+
+## make sbom     what the image installs, as CycloneDX JSON in dist/
+sbom: $(STAMP)/ship
+	@mkdir -p dist
+	$(SHIP_VENV)/bin/cyclonedx-py requirements --output-reproducible --of JSON -o dist/lens.cdx.json deploy/image/requirements.txt
+
+## make audit    look for known vulnerabilities in it (asks the index for them)
+audit: $(STAMP)/ship
+	$(SHIP_VENV)/bin/pip-audit --strict --disable-pip --no-deps --requirement deploy/image/requirements.txt
+
+## make load     send load to URL for SECONDS from USERS callers; report with charts in dist/load.html
+load: $(STAMP)/venv
+	@test -x .bench/locust/bin/locust || $(BIN)/python -m benchmarks.environments locust
+	@mkdir -p dist
+	.bench/locust/bin/locust --locustfile benchmarks/locustfile.py --headless --only-summary --host $(URL) \
+		--users $(USERS) --spawn-rate $(USERS) --run-time $(SECONDS)s --html dist/load.html --csv dist/load
+
+## make smoke    the same for ten seconds on a server of its own; fails where a request fails
+smoke: $(STAMP)/serve-$(RUNTIME)
+	@scripts/smoke.sh
+
+## make load-report  a minute of load on a server of its own, into docs/load-report.md
+load-report: $(STAMP)/dev
+	@scripts/smoke.sh 60 16
+	$(BIN)/python -m scripts.load_report $$(git rev-parse --short HEAD)
+
+## make examples  ask URL the documented questions; requests and answers in dist/examples/
+examples: $(STAMP)/dev
+	$(BIN)/python -m scripts.examples $(URL) dist/examples
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAIN_VENV) .mypy_cache .ruff_cache .pytest_cache

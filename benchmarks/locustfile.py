@@ -1,12 +1,14 @@
-"""Load on any Lens with locust's chart of requests and latencies in the browser.
+"""Load on any Lens, with locust's charts of requests and latencies.
 
-``.bench/locust/bin/locust -f benchmarks/locustfile.py --host http://127.0.0.1:3000`` and open http://127.0.0.1:8089;
-without a page: ``--headless --users 16 --spawn-rate 16 --run-time 30s``.  ``--picture`` sends a file of yours,
-``--features-model iris`` asks a model of features as well.
+``make load URL=https://lens.example.org`` writes a report; for charts as they grow,
+``.bench/locust/bin/locust -f benchmarks/locustfile.py --host http://127.0.0.1:3000`` and http://127.0.0.1:8089.
+``--picture`` sends a file of yours, ``--features-model iris`` asks a model of features as well, ``--cached`` lets the
+prediction cache answer, ``--api-key`` is for servers that want one.
 """
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -22,6 +24,8 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--model", type=str, default="", help="model that classifies it; empty: the default")
     parser.add_argument("--features-model", type=str, default="", help="model that takes --features; empty: none")
     parser.add_argument("--features", type=str, default="5.1,3.5,1.4,0.2", help="numbers, comma-separated")
+    parser.add_argument("--cached", action="store_true", help="send the very same bytes each time")
+    parser.add_argument("--api-key", type=str, default="", env_var="LENS_API_KEY", help="sent as a bearer token")
 
 
 class Caller(HttpUser):
@@ -33,15 +37,17 @@ class Caller(HttpUser):
         """Read the picture once."""
         options = self.environment.parsed_options
         path = Path(options.picture)
-        self._picture = (path.name, path.read_bytes())
+        self._name, self._picture, self._cached = path.name, path.read_bytes(), options.cached
         self._fields = {"model_id": options.model} if options.model else {}
         self._features_model = options.features_model
         self._features = [float(number) for number in options.features.split(",")]
+        if options.api_key:
+            self.client.headers["Authorization"] = f"Bearer {options.api_key}"
 
     @task(4)
     def classify(self) -> None:
         """One picture to its best labels."""
-        self.client.post("/infer", files={"image": self._picture}, data=self._fields)
+        self.client.post("/infer", files={"image": (self._name, self._bytes())}, data=self._fields)
 
     @task(1)
     def predict(self) -> None:
@@ -49,3 +55,7 @@ class Caller(HttpUser):
         if self._features_model:
             body = {"model_id": self._features_model, "features": self._features}
             self.client.post("/predict", json=body)
+
+    def _bytes(self) -> bytes:
+        # What comes after a picture's end changes its digest, and nothing else.
+        return self._picture if self._cached else self._picture + os.urandom(8)

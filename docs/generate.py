@@ -1,4 +1,4 @@
-"""Writes docs/reference.md from the code it describes: settings, routes, error codes, metrics.
+"""Writes docs/reference.md from the code it describes (settings, routes, error codes, metrics), and .env.example.
 
 ``make docs`` runs it; a test fails where the file on disk is not what it would write.
 """
@@ -57,6 +57,35 @@ def _setting_row(name: str) -> tuple[str, str, str]:
     return ", ".join(f"`{choice}`" for choice in choices), shown, field.description or ""
 
 
+ENV_HEAD = """# Every setting with its default, written by `make docs`; a test compares.
+# Copy it to .env and take the # off what you change: `make serve` and compose.yaml both read that file.
+
+# --- compose.yaml's own
+# LENS_IMAGE=lens:latest
+# LENS_PUBLISH=127.0.0.1:3000        where the port is open; behind a proxy on this machine leave it so
+# LENS_CPUS=2
+# LENS_MEMORY=2g
+# PROMETHEUS_PUBLISH=127.0.0.1:9090
+# GRAFANA_PUBLISH=127.0.0.1:3001
+# GRAFANA_PASSWORD=admin
+# POSTGRES_PASSWORD=lens             with `--profile postgres`, and in the URL:
+# LENS_DATABASE_URL=postgresql://lens:lens@postgres/lens
+
+# --- Lens; in a container LENS_HOME is /data, LENS_HOST 0.0.0.0 and the port 3000, whatever is said here
+"""
+
+
+def env_example() -> str:
+    """The file .env.example."""
+    return ENV_HEAD + "\n".join(_env_lines(name) for name in Settings.model_fields)
+
+
+def _env_lines(name: str) -> str:
+    names, default, text = _setting_row(name)
+    value = "" if default == "CPU cores" else default
+    return f"# {text}\n# {names.split(',')[0].strip('`')}={value}\n"
+
+
 def _routes() -> str:
     rows = [(f"`{route.method} {route.path}`", route.scope, route.summary) for route in routes()]
     note = (
@@ -105,3 +134,4 @@ def _table(head: tuple[str, ...], rows: list[Any]) -> str:
 
 if __name__ == "__main__":
     (ROOT / "docs" / "reference.md").write_text(reference(), encoding="utf-8")
+    (ROOT / ".env.example").write_text(env_example(), encoding="utf-8")

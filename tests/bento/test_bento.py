@@ -39,6 +39,16 @@ def test_it_packs_what_serves_and_nothing_else(bento: Path) -> None:
     assert "onnxruntime==" in (bento / "env" / "python" / "requirements.txt").read_text()
 
 
+def test_what_it_installs_is_what_was_locked_and_refers_to_nothing(bento: Path, root: Path) -> None:
+    def packages(path: Path) -> set[str]:
+        lines = path.read_text().splitlines()
+        return {line.partition(";")[0].strip() for line in lines if line and not line.startswith("#")}
+
+    packed = packages(bento / "env" / "python" / "requirements.txt")
+    assert packed == packages(root / "deploy" / "image" / "requirements.txt")
+    assert not [line for line in packed if line.startswith("-")]
+
+
 def test_it_serves_as_the_checkout_does(bento: Path, root: Path, tmp_path: Path) -> None:
     with lens_server(tmp_path, {"LENS_WORKERS": "1"}, target=str(bento), folder=tmp_path) as lens:
         files = {"file": (root / "docs" / "pictures" / "chelsea.png").read_bytes()}
