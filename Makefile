@@ -66,6 +66,7 @@ test-train: $(TRAIN_VENV)/.ready
 ## make notebook    execute notebooks/train_cifar10.ipynb in place, the whole run: an hour, unless a checkpoint is there
 notebook: $(TRAIN_VENV)/.ready
 	@LENS_TRAIN=full $(TRAIN_VENV)/bin/jupyter execute --inplace --timeout=-1 notebooks/train_cifar10.ipynb
+	@$(TRAIN_VENV)/bin/python -m notebooks.without_pictures notebooks/train_cifar10.ipynb
 
 ## make lint     ruff, the import rules, and the files of the pipeline and of compose
 lint: $(STAMP)/dev
