@@ -99,7 +99,7 @@ class ModelsAPI:
                 id=str(values["id"]),
                 name=str(values["name"]),
                 version=values["version"],
-                activate=True if _flag(body, "activate") else None,
+                activate=_activation(body),
                 default=False,
                 actor=current().actor,
                 deadline=current().deadline,
@@ -238,6 +238,13 @@ def _text(body: Body, name: str) -> str | None:
     if not isinstance(value, str | int | float):
         raise invalid_field(name, "must be text")
     return str(value)
+
+
+def _activation(body: Body) -> bool | None:
+    """Whether the version goes live; "never" lets even the first of an id wait, to be looked at before."""
+    if body.fields.get("activate") == "never":
+        return False
+    return True if _flag(body, "activate") else None
 
 
 def _flag(body: Body, name: str) -> bool:

@@ -6,20 +6,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import Response
 
+from serving.api.assets import ASK_AGAIN, FOR_GOOD, answer
 from serving.errors import ServiceError
 
 WEB = Path(str(files("serving"))) / "web"
-TYPES = {
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-}
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: http: https:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+    "img-src 'self' data: blob: http: https:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
@@ -32,24 +27,25 @@ class Pages:
     def __init__(self, swagger: Path) -> None:
         self._swagger = swagger
 
-    async def index(self, _request: Request) -> Response:
+    async def index(self, request: Request) -> Response:
         """The page that people look at."""
-        return _html((WEB / "index.html").read_text("utf-8"), POLICY)
+        return await _page(request, "index.html", POLICY)
 
-    async def docs(self, _request: Request) -> Response:
+    async def docs(self, request: Request) -> Response:
         """Swagger UI over ``/openapi.json``."""
-        return _html((WEB / "docs.html").read_text("utf-8"), DOCS_POLICY)
+        return await _page(request, "docs.html", DOCS_POLICY)
 
     async def static(self, request: Request) -> Response:
-        """A file of the page."""
-        return _file(WEB, request.url.path.removeprefix("/static/"))
+        """A file of the page; those of its libraries have their version in their name and never change."""
+        name = request.url.path.removeprefix("/static/")
+        return await answer(request, WEB, name, caching=FOR_GOOD if name.startswith("vendor/") else ASK_AGAIN)
 
     async def docs_file(self, request: Request) -> Response:
         """A file of Swagger UI, as BentoML ships it."""
         name = request.url.path.removeprefix("/docs/")
         if name not in SWAGGER_FILES:
             raise ServiceError("not_found", "There is no such file.")
-        return _file(self._swagger, name)
+        return await answer(request, self._swagger, name)
 
 
 def swagger_folder() -> Path:
@@ -57,13 +53,6 @@ def swagger_folder() -> Path:
     return Path(str(files("bentoml._internal.server"))) / "static_content"
 
 
-def _html(text: str, policy: str) -> Response:
-    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
-    return HTMLResponse(text, headers=headers)
-
-
-def _file(folder: Path, name: str) -> Response:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.suffix not in TYPES:
-        raise ServiceError("not_found", "There is no such file.")
-    return FileResponse(path, media_type=TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
+async def _page(request: Request, name: str, policy: str) -> Response:
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+    return await answer(request, WEB, name, headers=headers)

@@ -1,11 +1,17 @@
-// The way to the server.  Both functions give the answer's body, or throw a Problem.
+// The way to the server.  Each function gives the answer's body, or throws a Problem.
+
+import { createStore } from "./store.js";
 
 const KEY = "lens-key";
 
+// Kept until the tab is closed, and nowhere else.
 export const apiKey = {
   get: () => sessionStorage.getItem(KEY) ?? "",
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
+
+// Whether somebody wants the dialog for the key.
+export const keyWanted = createStore(false);
 
 export class Problem extends Error {
   constructor(status, { detail, code = "unreadable_answer", request_id: requestId }) {
@@ -19,14 +25,20 @@ export async function ask(path, { headers, ...options } = {}) {
   try {
     const response = await fetch(path, { ...options, headers: { ...authorization(), ...headers } });
     [status, text] = [response.status, await response.text()];
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw new Problem(0, { detail: "Called off.", code: "called_off" });
     throw unreachable("The server cannot be reached.");
   }
   return answer(status, text);
 }
 
+export function tell(path, body, { method = "POST", ...options } = {}) {
+  const headers = { "Content-Type": "application/json" };
+  return ask(path, { method, body: JSON.stringify(body), headers, ...options });
+}
+
 // fetch cannot tell how much of a body has gone; XMLHttpRequest can.
-export function send(path, form, onProgress) {
+export function send(path, form, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
@@ -40,8 +52,40 @@ export function send(path, form, onProgress) {
       }
     });
     request.addEventListener("error", () => reject(unreachable("The connection broke off before there was an answer.")));
+    request.addEventListener("abort", () => reject(new Problem(0, { detail: "Called off.", code: "called_off" })));
+    signal?.addEventListener("abort", () => request.abort());
     request.send(form);
   });
+}
+
+// The events of a stream, as they come.  EventSource could not bring the key along.
+export async function* events(path, signal) {
+  let response;
+  try {
+    response = await fetch(path, { headers: { ...authorization(), Accept: "text/event-stream" }, signal });
+  } catch {
+    throw unreachable("The server cannot be reached.");
+  }
+  if (!response.ok) answer(response.status, await response.text());
+  let rest = "";
+  for await (const chunk of chunks(response.body.pipeThrough(new TextDecoderStream()))) {
+    const blocks = (rest + chunk.replaceAll("\r", "")).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const data = block.split("\n").filter((line) => line.startsWith("data:"));
+      if (data.length) yield JSON.parse(data.map((line) => line.slice(5)).join("\n"));
+    }
+  }
+}
+
+// Not every browser can walk through a stream with for await.
+async function* chunks(stream) {
+  const reader = stream.getReader();
+  try {
+    for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) yield value;
+  } finally {
+    reader.cancel().catch(() => {});
+  }
 }
 
 function authorization() {

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 ARGUMENTS = [
     "--headless",
@@ -20,6 +20,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 20_000
 DESKTOP = {"width": 1280, "height": 760}
 PHONE = {"width": 360, "height": 760}
 WIDE = {"width": 1920, "height": 1000}
@@ -32,7 +33,8 @@ def installed() -> str | None:
 
 @contextmanager
 def chromium(path: str) -> Iterator[Browser]:
-    """A running browser."""
+    """A running browser; what is expected of its pages may take a while on a busy machine."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:
@@ -51,10 +53,11 @@ class Visit:
     strangers: list[str] = field(default_factory=list)
 
     def open(self, path: str = "/") -> Page:
-        """Go there, and wait until the page has heard from the server."""
+        """Go there, and wait until the page has heard from the server and shows its view."""
         self.page.goto(self.origin + path)
-        if path == "/":
-            self.page.locator("#models > *").first.wait_for()
+        if path.startswith(("/#", "/?")) or path == "/":
+            self.page.locator("#serving:is(.on, .off)").wait_for()
+            self.page.locator(".view:not([hidden]) h2").first.wait_for()
         return self.page
 
     def excuse(self, *words: str) -> None:
@@ -75,7 +78,7 @@ class Visit:
 def visit(browser: Browser, origin: str, **options: Any) -> Iterator[Visit]:
     """A tab with a profile of its own; it may complain of nothing and ask nobody else unless the test says so."""
     context = browser.new_context(**{"viewport": DESKTOP, **options})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     made = Visit(context.new_page(), origin)
     made.page.on("console", made.on_console)
     made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
@@ -84,5 +87,5 @@ def visit(browser: Browser, origin: str, **options: Any) -> Iterator[Visit]:
         yield made
     finally:
         context.close()
-    assert made.complaints == []
-    assert made.strangers == []
+    assert made.complaints == [], made.complaints
+    assert made.strangers == [], made.strangers

@@ -62,9 +62,48 @@ def test_it_fits_every_screen_and_breaks_no_rule_of_accessibility(
         assert violations(page) == []
         page.set_input_files("#file", FilePayload(name="red.jpg", mimeType="image/jpeg", buffer=picture(RED)))
         page.locator(".bars").wait_for()
-        page.get_by_text("Name, preprocessing, threshold").click()
+        for summary in page.locator("summary").all():
+            summary.click()
         assert fits(page)
         assert violations(page) == []
+
+
+@pytest.mark.parametrize("view", ["models", "learn", "watch"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["light-phone", "dark-desktop"]
+)
+def test_every_view_fits_and_breaks_no_rule(
+    browser: Browser, lens: LensServer, view: str, viewport: dict[str, int], scheme: str
+) -> None:
+    with visit(browser, lens.url, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as made:
+        page = made.open(f"/#{view}")
+        ready = {"models": ".version", "learn": "#archive", "watch": ".stats"}[view]
+        page.locator(ready).first.wait_for()
+        for summary in page.locator(".view:not([hidden]) summary").all():
+            summary.click()
+        assert fits(page)
+        assert violations(page) == []
+
+
+def test_a_view_that_was_left_is_found_as_it_was(tab: Visit) -> None:
+    page = tab.open()
+    page.set_input_files("#file", FilePayload(name="red.jpg", mimeType="image/jpeg", buffer=picture(RED)))
+    expect(page.locator(".best")).to_have_text("red")
+    page.get_by_role("link", name="Watch").click()
+    expect(page.locator(".best")).not_to_be_visible()
+    assert page.title() == "Watch · Lens"
+    page.go_back()
+    expect(page.locator(".best")).to_have_text("red")
+    assert page.title() == "Lens"
+
+
+def test_who_begins_with_the_keyboard_can_pass_over_the_head(tab: Visit) -> None:
+    page = tab.open("/#models")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    expect(page.locator("#view-models")).to_be_visible()
 
 
 def test_the_longest_names_fit_a_phone(browser: Browser, lens: LensServer) -> None:
@@ -82,6 +121,7 @@ def test_the_longest_names_fit_a_phone(browser: Browser, lens: LensServer) -> No
     with visit(browser, lens.url, viewport=PHONE) as made:
         page = made.open()
         page.route("**/predict", lambda route: route.fulfill(json=answer))
+        page.route("**/models/info?*", lambda route: route.fulfill(json={"threshold": 0, "labels": [label]}))
         page.set_input_files("#file", FilePayload(name=f"{name}.jpg", mimeType="image/jpeg", buffer=picture(RED)))
         expect(page.locator(".best")).to_have_text(label)
         expect(page.locator(".facts")).to_contain_text("29.9 s")

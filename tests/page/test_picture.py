@@ -105,7 +105,7 @@ def test_of_two_questions_the_last_one_is_answered(tab: Visit) -> None:
 
 
 def _places(page: Page) -> list[FloatRect | None]:
-    return [page.locator(name).bounding_box() for name in ("#stage", "#answer", "#bring-title", "#models-title")]
+    return [page.locator(name).bounding_box() for name in ("#stage", "#answer", "#bring-title", "#uploaded")]
 
 
 def _transfer(page: Page, name: str, color: tuple[int, int, int]) -> object:
