@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -19,8 +19,11 @@ from preprocessing.spec import ModelSpec
 from serving.errors import CannotStart, ServiceError
 from serving.publisher import Prover
 from serving.registry.records import ModelKey, ModelVersion, name_from_filename
+from serving.runtime import runtime_facts
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "cifar10.onnx"
+
+_BESIDE = ("labels", "preprocessing", "proof")
 
 
 class SeedError(CannotStart):
@@ -53,11 +56,24 @@ class Seeds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A model file with what lies beside it.  ``labels`` and ``preprocessing`` are files, or None."""
+    """A model file with what lies beside it, each a file or None; ``proof`` is what ``training.proof`` wrote of it."""
 
     model: Path
     labels: Path | None = None
     preprocessing: Path | None = None
+    proof: Path | None = None
+
+    def parsed_labels(self) -> tuple[str, ...] | None:
+        """The labels, in the order of the classes.
+
+        Raises:
+            InputError: the file holds no list of labels.
+        """
+        return parse_labels(self.labels.read_bytes()) if self.labels else None
+
+    def parsed_preprocessing(self) -> Any:
+        """A preset's name or its options."""
+        return orjson.loads(self.preprocessing.read_bytes()) if self.preprocessing else None
 
 
 def seed(registry: Seeds, prover: Prover, wanted: Seed | None) -> ModelVersion | None:
@@ -75,7 +91,7 @@ def seed(registry: Seeds, prover: Prover, wanted: Seed | None) -> ModelVersion |
     digest = sha256_hex(wanted.model.read_bytes())
     if registry.seeded(digest) is not None:
         return None
-    version = _interrupted(registry, wanted, digest) or _register(registry, prover, wanted)
+    version = _interrupted(registry, wanted, digest) or _register(registry, prover, wanted, digest)
     registry.make_live(version.key, default=True, actor="seed")
     registry.mark_seeded(digest, version.key)
     return version
@@ -83,7 +99,8 @@ def seed(registry: Seeds, prover: Prover, wanted: Seed | None) -> ModelVersion |
 
 def embedded() -> Seed:
     """The model that comes with Lens."""
-    return Seed(EMBEDDED, EMBEDDED.with_suffix(".labels.json"), EMBEDDED.with_suffix(".preprocessing.json"))
+    labels, preprocessing, proof = (EMBEDDED.with_suffix(f".{what}.json") for what in _BESIDE)
+    return Seed(EMBEDDED, labels, preprocessing, proof)
 
 
 def _interrupted(registry: Seeds, wanted: Seed, digest: str) -> ModelVersion | None:
@@ -92,15 +109,23 @@ def _interrupted(registry: Seeds, wanted: Seed, digest: str) -> ModelVersion | N
     return next((version for version in known if version.source == "seed" and version.sha256 == digest), None)
 
 
-def _register(registry: Seeds, prover: Prover, wanted: Seed) -> ModelVersion:
+def _register(registry: Seeds, prover: Prover, wanted: Seed, digest: str) -> ModelVersion:
     try:
-        spec = prover.prove(
-            wanted.model,
-            labels=parse_labels(wanted.labels.read_bytes()) if wanted.labels else None,
-            preprocessing=orjson.loads(wanted.preprocessing.read_bytes()) if wanted.preprocessing else None,
+        spec = _proved(wanted, digest) or prover.prove(
+            wanted.model, labels=wanted.parsed_labels(), preprocessing=wanted.parsed_preprocessing()
         )
     except (ServiceError, InputError) as error:
         detail = error.detail if isinstance(error, ServiceError) else error
         raise SeedError(f"{wanted.model.name} cannot be served: {detail}") from None
     name = name_from_filename(wanted.model.name)
     return registry.register(wanted.model, id=name, version=None, name=name, spec=spec, actor="seed", source="seed")
+
+
+def _proved(wanted: Seed, digest: str) -> ModelSpec | None:
+    """The spec by a proof of this very file on this very runtime, if there is one: a second of a first start."""
+    if wanted.proof is None:
+        return None
+    told = orjson.loads(wanted.proof.read_bytes())
+    if (told["sha256"], told["runtime"]) != (digest, runtime_facts()):
+        return None
+    return ModelSpec.model_validate(told["spec"])

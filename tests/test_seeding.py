@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ import pytest
 from preprocessing.spec import ModelSpec
 from serving.errors import CannotStart
 from serving.registry.registry import Registry
-from serving.seeding import Seed, seed
+from serving.seeding import Seed, embedded, seed
 from serving.start_check import check_seed
 from tests.registry.registering import SPEC, opened
+from training.proof import proof_of
 
 
 class Prover:
@@ -76,6 +79,23 @@ def test_the_embedded_model_is_seeded_into_an_empty_registry_alone(tmp_path: Pat
     with opened(tmp_path / "other") as registry:
         seed(registry, Prover(), None)
         assert listed(registry) == ["cifar10@v1"]
+
+
+def test_what_is_told_of_the_embedded_model_is_what_a_proof_finds_today() -> None:
+    told = embedded().proof
+    assert told is not None
+    assert json.loads(told.read_text()) == proof_of(embedded()), "run: python -m training.proof"
+
+
+@pytest.mark.parametrize("other", ["sha256", "runtime"])
+def test_a_proof_of_another_file_or_runtime_is_not_believed(tmp_path: Path, other: str) -> None:
+    ours = embedded()
+    assert ours.proof is not None
+    stale = tmp_path / "stale.json"
+    stale.write_text(json.dumps({**json.loads(ours.proof.read_text()), other: "another"}))
+    with opened(tmp_path / "home") as registry:
+        version = seed(registry, Prover(), replace(ours, proof=stale))
+        assert version is not None and version.spec == SPEC
 
 
 def test_a_keras_file_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:

@@ -166,7 +166,8 @@ def _form_body(form: FormData) -> Body:
     body = Body()
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            body.files.setdefault(name, []).append(value)
+            if value.filename or value.size:  # a page's chooser that was left empty sends a file without either
+                body.files.setdefault(name, []).append(value)
         else:
             body.fields[name] = _field_value(name, value)
     return body

@@ -63,7 +63,9 @@ class TestPictureByUrl:
         metrics = requests.get(f"{colors.url}/metrics", timeout=10).text
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")
-        assert page.text.count('type="file"') == 3  # a picture; a model and its labels
+        # As it comes, without a line of JavaScript: an address, a picture; a model and its labels.
+        assert 'name="image_url"' in page.text
+        assert page.text.count('type="file"') == 3
         assert "http_requests_total" in metrics
         assert "http_request_duration_seconds_bucket" in metrics
 

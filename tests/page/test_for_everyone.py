@@ -91,10 +91,10 @@ def test_a_view_that_was_left_is_found_as_it_was(tab: Visit) -> None:
     expect(page.locator(".best")).to_have_text("red")
     page.get_by_role("link", name="Watch").click()
     expect(page.locator(".best")).not_to_be_visible()
-    assert page.title() == "Watch · Lens"
+    expect(page).to_have_title("Watch · Lens")
     page.go_back()
     expect(page.locator(".best")).to_have_text("red")
-    assert page.title() == "Lens"
+    expect(page).to_have_title("Lens")
 
 
 def test_who_begins_with_the_keyboard_can_pass_over_the_head(tab: Visit) -> None:
