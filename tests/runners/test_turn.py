@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -67,10 +68,12 @@ async def test_a_turn_is_one_event_loops_own() -> None:
     turn = Turn(lambda items: None)
     turn.join(_item())
 
-    async def elsewhere() -> bool:
+    async def join() -> bool:
         return turn.join(_item())
 
-    assert not await asyncio.to_thread(asyncio.run, elsewhere())
+    with ThreadPoolExecutor() as elsewhere:
+        # Waited for without a turn of this loop: its own would end.
+        assert not elsewhere.submit(asyncio.run, join()).result()
 
 
 async def test_batches_keep_the_order_the_signature_and_the_limit() -> None:
