@@ -9,6 +9,11 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine that is busy is no failure: nothing here is judged by the clock.
+settings.register_profile("lens", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lens")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -64,6 +64,7 @@ class FakeObserver:
 
     began: int = 0
     outcomes: list[str] = field(default_factory=list)
+    _heard: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def job_began(self) -> None:
         self.began += 1
@@ -71,6 +72,13 @@ class FakeObserver:
     def job_ended(self, outcome: str, seconds: float) -> None:
         assert seconds >= 0
         self.outcomes.append(outcome)
+        self._heard.release()
+
+    def heard(self, count: int) -> list[str]:
+        """The outcomes once there are so many: a job has ended by the table a little before it is counted."""
+        for _ in range(count):
+            assert self._heard.acquire(timeout=10)
+        return self.outcomes
 
 
 @dataclass
