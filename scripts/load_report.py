@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,6 @@ PAGE = """# A load report
 Made by `make load-report`: `make load` against a server of its own, 16 callers who ask again as soon as answered.
 Each sends docs/pictures/chelsea.png to `/infer`, changed behind its end so that no cache answers.
 The model is the embedded one.
-The report as `make load` writes it for any URL: [load-report.html](load-report.html), to be opened from a checkout.
 
 ![Requests a second, and the median and 95th percentile of their latency](pictures/load-report.png)
 
@@ -72,5 +70,4 @@ if __name__ == "__main__":
     with (DIST / "load_stats.csv").open() as table:
         overall = list(csv.DictReader(table))[-1]
     (DOCS / "load-report.md").write_text(page(overall, sys.argv[1]))
-    shutil.copy(DIST / "load.html", DOCS / "load-report.html")
     draw(DIST / "load.html", CHART)
