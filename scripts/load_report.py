@@ -1,4 +1,4 @@
-"""Writes docs/load-report.md, .html and its chart from what `make load` left in dist/: `make load-report`.
+"""Writes docs/load-report.md and its chart from what `make load` left in dist/: `make load-report`.
 
 ``python -m scripts.load_report COMMIT``
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
