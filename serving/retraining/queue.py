@@ -70,18 +70,25 @@ class JobQueue:
         self._thread.join()
 
     def _run(self) -> None:
+        failing = False
         while not self._stop.is_set():
             self._wake.wait(POLL_S)
             self._wake.clear()
             try:
-                if self._jobs.has_work():
-                    with exclusive(self._lock, seconds=0):
-                        self._lead()
-            except TimeoutError:
-                continue  # another worker is at it
-            except Exception:  # whatever it is, the queue has to go on
-                _log.exception("the queue of retraining jobs met an error; trying again")
-                self._stop.wait(POLL_S)
+                self._look()
+                failing = False
+            except Exception:  # whatever it is, the queue has to go on; a full disk would fill the log as well
+                if not failing:
+                    _log.exception("the queue of retraining jobs met an error; it goes on trying")
+                failing = True
+
+    def _look(self) -> None:
+        try:
+            if self._jobs.has_work():
+                with exclusive(self._lock, seconds=0):
+                    self._lead()
+        except TimeoutError:
+            return  # another worker is at it
 
     def _lead(self) -> None:
         self._tidy()
