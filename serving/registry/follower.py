@@ -125,7 +125,7 @@ class Follower:
         """Load what has to be there; returns why the proposal could not be loaded, empty where it was."""
         live, pinned = routing.answering(), self._pinned(routing)
         proposed = {proposal.key} if proposal else set()
-        self._loaded.want(live | proposed, pinned=pinned)
+        self._loaded.want(live, pinned=pinned, proposed=proposed)
         loaded = self._loaded.keys()
         needed = pinned | proposed | {key for key in live if any(key.id == each.id for each in loaded)}
         errors = {key: error for key in sorted(needed) if (error := self._load(key))}

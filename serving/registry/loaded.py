@@ -33,8 +33,9 @@ class RunnerPort(Protocol):
 class LoadedModels:
     """Loads and unloads through the runner, each version once at a time; safe to use from any thread.
 
-    Pinned versions stay.  So do wanted ones and up to ``max_extra`` others while all of them fit into ``budget`` bytes;
-    where another needs the room, the least recently asked for leave first.
+    Pinned versions come in and stay at any price; proposed ones stay, where they fit.  So do wanted ones and up to
+    ``max_extra`` others while all of them fit into ``budget`` bytes; where another needs the room, the least recently
+    asked for leave first.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class LoadedModels:
         self._lock = threading.Lock()
         self._wanted: frozenset[ModelKey] = frozenset()
         self._pinned: frozenset[ModelKey] = frozenset()
+        self._proposed: frozenset[ModelKey] = frozenset()
         # The least recently asked for first.
         self._loaded: OrderedDict[ModelKey, ModelVersion] = OrderedDict()
         self._coming: dict[ModelKey, int] = {}
@@ -68,11 +70,13 @@ class LoadedModels:
         with self._lock:
             return frozenset(self._loaded)
 
-    def want(self, keys: Iterable[ModelKey], *, pinned: Iterable[ModelKey] = ()) -> None:
-        """From now on these stay, the pinned ones at any price; it loads and unloads nothing by itself."""
+    def want(
+        self, keys: Iterable[ModelKey], *, pinned: Iterable[ModelKey] = (), proposed: Iterable[ModelKey] = ()
+    ) -> None:
+        """From now on these stay, each sort as the class says; it loads and unloads nothing by itself."""
         with self._lock:
-            self._pinned = frozenset(pinned)
-            self._wanted = frozenset(keys) | self._pinned
+            self._pinned, self._proposed = frozenset(pinned), frozenset(proposed)
+            self._wanted = frozenset(keys) | self._pinned | self._proposed
             self._latest = None
 
     def has(self, version: ModelVersion) -> bool:
@@ -139,11 +143,13 @@ class LoadedModels:
     def _in_the_way(self, version: ModelVersion) -> list[ModelKey]:
         needed, taken = footprint(version), sum(self._coming.values())
         taken += sum(footprint(each) for key, each in self._loaded.items() if key != version.key)
+        # What is proposed goes live at any moment: a call in between must not find it gone, nor take its place.
+        staying = self._pinned | self._proposed | self._pending.keys()
         found: list[ModelKey] = []
         for key, each in self._loaded.items():
             if taken + needed <= self._budget:
                 break
-            if key not in self._pinned and key not in self._pending:
+            if key not in staying:
                 found.append(key)
                 taken -= footprint(each)
         # What is pinned comes in at any price: without it there would be nothing to serve.

@@ -220,6 +220,23 @@ def test_what_is_pinned_is_loaded_also_where_there_is_no_room(runner: FakeRunner
         loaded.ensure(other)
 
 
+def test_what_is_proposed_gives_its_room_to_no_other_and_takes_none_of_the_pinned(
+    runner: FakeRunner, make: Make
+) -> None:
+    pinned, proposed, other = make("v1"), make("v2"), make("v3")
+    loaded = LoadedModels(runner, max_extra=9, budget=2 * footprint(pinned))
+    loaded.want([], pinned=[pinned.key], proposed=[proposed.key])
+    for version in (pinned, proposed):
+        loaded.ensure(version)
+
+    with pytest.raises(NoMemory):
+        loaded.ensure(other)
+    assert set(runner.loaded) == {"m@v1", "m@v2"}
+    loaded.want([], pinned=[pinned.key, proposed.key], proposed=[other.key])
+    with pytest.raises(NoMemory):
+        loaded.ensure(other)
+
+
 def test_a_load_that_is_under_way_counts(runner: FakeRunner, make: Make) -> None:
     first, second = make("v1"), make("v2")
     loaded = LoadedModels(runner, max_extra=9, budget=footprint(first))
