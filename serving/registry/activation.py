@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -112,8 +112,7 @@ class Activation:
         deadline = time.monotonic() + self._timeout
         with self._taking_turns():
             key = choose()
-            with self._board.proposing(key) as proposal:
-                self._wait_until_warm(proposal, deadline)
+            with self._warm([key], deadline):
                 generation = commit(key)
         return key, self._arrived(generation, deadline)
 
@@ -142,10 +141,9 @@ class Activation:
         for key in sorted(wanted):
             self._registry.get(key)
         with self._taking_turns():
-            for key in sorted(wanted - self._registry.routing().answering()):
-                with self._board.proposing(key) as proposal:
-                    self._wait_until_warm(proposal, deadline)
-            generation = self._registry.set_traffic(running, actor=actor, reason=reason)
+            # Together: an arm that was proposed alone would leave again while the next one is loaded.
+            with self._warm(sorted(wanted - self._registry.routing().answering()), deadline):
+                generation = self._registry.set_traffic(running, actor=actor, reason=reason)
         return self._arrived(generation, deadline)
 
     def _end_split(self, model_id: str, actor: str, reason: str) -> LiveReport:
@@ -158,14 +156,23 @@ class Activation:
         self._wait_until_seen(generation, deadline)
         return self._report(generation)
 
+    @contextmanager
+    def _warm(self, keys: Sequence[ModelKey], deadline: float) -> Iterator[None]:
+        """Have ``keys`` loaded on every worker before the block and while it runs; waits for nobody where none are."""
+        if not keys:
+            yield
+            return
+        with self._board.proposing(*keys) as proposal:
+            self._wait_until_warm(proposal, deadline)
+            yield
+
     def _wait_until_warm(self, proposal: Proposal, deadline: float) -> None:
-        key = proposal.key
         while waiting := [one for one in standings(self._registry.home) if not _is_warm(one, proposal)]:
             for one in waiting:
                 if one.proposal == proposal.token:
-                    raise _failed(key, one.error)
+                    raise _failed(proposal, one.error)
             if time.monotonic() >= deadline:
-                raise _failed(key, f"{len(waiting)} worker(s) did not load it within {self._timeout:g} s")
+                raise _failed(proposal, f"{len(waiting)} worker(s) did not load it within {self._timeout:g} s")
             self._pause(POLL_S)
 
     def _arrived(self, generation: int, deadline: float) -> LiveReport:
@@ -197,6 +204,6 @@ def _is_warm(standing: Standing, proposal: Proposal) -> bool:
     return standing.proposal == proposal.token and not standing.error
 
 
-def _failed(key: ModelKey, reason: str) -> ServiceError:
-    detail = f"{key} could not be made live: {reason.removesuffix('.')}. Nothing has changed."
+def _failed(proposal: Proposal, reason: str) -> ServiceError:
+    detail = f"{proposal} could not be made live: {reason.removesuffix('.')}. Nothing has changed."
     return ServiceError("activation_failed", detail)

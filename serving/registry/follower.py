@@ -122,16 +122,16 @@ class Follower:
         return True
 
     def _adopt(self, routing: Routing, proposal: Proposal | None) -> str:
-        """Load what has to be there; returns why the proposal could not be loaded, empty where it was."""
+        """Load what has to be there; returns why what is proposed could not be loaded, empty where it was."""
         live, pinned = routing.answering(), self._pinned(routing)
-        proposed = {proposal.key} if proposal else set()
+        proposed = set(proposal.keys) if proposal else set()
         self._loaded.want(live, pinned=pinned, proposed=proposed)
         loaded = self._loaded.keys()
         needed = pinned | proposed | {key for key in live if any(key.id == each.id for each in loaded)}
         errors = {key: error for key in sorted(needed) if (error := self._load(key))}
         self._failures = {key: error for key, error in errors.items() if key in live}
         self._loaded.forget(self._is_gone)
-        return errors.get(proposal.key, "") if proposal else ""
+        return _why_not(proposal, errors) if proposal else ""
 
     def _pinned(self, routing: Routing) -> set[ModelKey]:
         """What must always be there: the versions that answer by default, and those of the pinned ids."""
@@ -153,3 +153,11 @@ class Follower:
             _log.warning("cannot load %s", key, exc_info=True)
             return str(public_error(error).detail) or "it could not be loaded"
         return ""
+
+
+def _why_not(proposal: Proposal, errors: dict[ModelKey, str]) -> str:
+    """Why the first of the proposed versions that failed could not be loaded; empty where all were."""
+    failed = next((key for key in proposal.keys if key in errors), None)
+    if failed is None:
+        return ""
+    return errors[failed] if len(proposal.keys) == 1 else f"{failed}: {errors[failed]}"

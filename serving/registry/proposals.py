@@ -1,4 +1,4 @@
-"""The proposal: the one version that is being made live now, shown to all workers of the host before it is."""
+"""The proposal: the versions that are being made live now, shown to all workers of the host before they are."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ ROOM_BYTES = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """``key`` is to be loaded beside what is live; ``token`` tells two proposals of one version apart."""
+    """``keys`` are to be loaded beside what is live; ``token`` tells two proposals of the same versions apart."""
 
     token: str
-    key: ModelKey
+    keys: tuple[ModelKey, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.keys))
 
 
 class ProposalBoard:
@@ -44,16 +47,16 @@ class ProposalBoard:
             yield
 
     @contextmanager
-    def proposing(self, key: ModelKey) -> Iterator[Proposal]:
+    def proposing(self, *keys: ModelKey) -> Iterator[Proposal]:
         """Show the proposal until the block ends, however it ends; needs the turn.
 
         Raises:
             ServiceError: ``storage_full``, there is no room for what the workers will write in answer.
         """
-        proposal = Proposal(uuid.uuid4().hex, key)
+        proposal = Proposal(uuid.uuid4().hex, keys)
         draft = self._file.with_suffix(".draft")
         with reporting_full_disk():
-            _write_with_room(draft, json.dumps([proposal.token, key.id, key.version]))
+            _write_with_room(draft, json.dumps([proposal.token, *keys]))
         draft.replace(self._file)
         try:
             yield proposal
@@ -63,11 +66,11 @@ class ProposalBoard:
     def current(self) -> Proposal | None:
         """What is proposed now, or None; a few microseconds where nothing is."""
         try:
-            token, model_id, version = json.loads(self._file.read_text(encoding="utf-8"))
+            token, *names = json.loads(self._file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         # Left behind by a process that died: nobody waits for it.
-        return Proposal(token, ModelKey(model_id, version)) if is_held(self._turn) else None
+        return Proposal(token, tuple(ModelKey(*name) for name in names)) if is_held(self._turn) else None
 
 
 def _write_with_room(path: Path, text: str) -> None:
