@@ -141,8 +141,9 @@ class Activation:
         for key in sorted(wanted):
             self._registry.get(key)
         with self._taking_turns():
+            missing = sorted(wanted - self._registry.routing().answering())
             # Together: an arm that was proposed alone would leave again while the next one is loaded.
-            with self._warm(sorted(wanted - self._registry.routing().answering()), deadline):
+            with self._warm(missing, deadline):
                 generation = self._registry.set_traffic(running, actor=actor, reason=reason)
         return self._arrived(generation, deadline)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,16 @@ from serving.registry.inspection.fusion_trial import TRIAL_RUNS, fuses
 from serving.registry.inspection.model_facts import ModelFacts, read_facts
 from serving.registry.inspection.picture_model import picture_spec
 from serving.registry.inspection.probe import CPU, PATIENCE_S, Probe
+from serving.registry.proof_parts import PROVING
 
 
 def inspect_model(
-    path: Path, *, preprocessing: Mapping[str, Any] | str | None, labels: tuple[str, ...] | None, threshold: float
+    path: Path,
+    *,
+    preprocessing: Mapping[str, Any] | str | None,
+    labels: tuple[str, ...] | None,
+    threshold: float,
+    tell: Callable[[str], None] = lambda _part: None,
 ) -> ModelSpec:
     """Derive how to feed and read the model at ``path``, and prove it by running it.
 
@@ -34,6 +40,7 @@ def inspect_model(
         preprocessing: options or a preset; they go before everything that is found out here.
         labels: the names of its classes; None takes those that the file itself holds.
         threshold: confidence (0..1) below which an answer is "unknown".
+        tell: is called with ``PROVING`` before the model is run for the first time.
 
     Raises:
         ServiceError: ``not_onnx``, ``invalid_model``, or ``model_rejected`` where it fails when it is run.
@@ -41,6 +48,7 @@ def inspect_model(
         LabelError: the labels do not fit its classes.
     """
     facts = read_facts(path)
+    tell(PROVING)
     probe = _open(path, facts)
     spec = picture_spec(facts, probe, preprocessing, labels)
     if spec is None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from serving.confinement.inside import Request, Work, answer_once
+from serving.confinement.inside import Request, Tell, Work, answer_in_parts
 
 
 def main() -> None:
     """Answer one request; the process ends with it."""
-    answer_once(_inspector)
+    answer_in_parts(_inspector)
 
 
-def _inspector() -> Work:
+def _inspector(tell: Tell) -> Work:
     from serving.registry.inspect import inspect_model
 
     def inspect(request: Request) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def _inspector() -> Work:
             preprocessing=request["preprocessing"],
             labels=None if labels is None else tuple(labels),
             threshold=request["threshold"],
+            tell=tell,
         )
         return {"spec": spec.model_dump(mode="json")}
 

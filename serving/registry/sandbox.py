@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from preprocessing.spec import ModelSpec
 from serving.confinement.child import ChildFailed, Limits, ask_child
 from serving.errors import ServiceError
+from serving.registry.proof_parts import INSPECTING, PROVING
 
 _PROOF = "serving.registry.proof"
 _CODES = {"not_onnx", "invalid_model", "model_rejected", "invalid_labels", "invalid_preprocessing"}
@@ -34,8 +35,11 @@ class Sandbox:
         preprocessing: Mapping[str, Any] | str | None = None,
         labels: tuple[str, ...] | None = None,
         threshold: float = 0.0,
+        report: Callable[[str], None] = lambda _part: None,
     ) -> ModelSpec:
         """Inspect and run the model at ``path``; blocks until it is judged.
+
+        ``report`` hears ``INSPECTING`` and ``PROVING`` as they begin, in the caller's thread.
 
         Raises:
             ServiceError: ``not_onnx`` (400); ``invalid_model``, ``model_rejected``, ``invalid_labels`` or
@@ -47,8 +51,15 @@ class Sandbox:
             "labels": labels,
             "threshold": threshold,
         }
+
+        def heard(part: str) -> None:
+            # The child runs a stranger's model: nothing else that it may say is passed on.
+            if part == PROVING:
+                report(PROVING)
+
+        report(INSPECTING)
         try:
-            answer = ask_child(_PROOF, request, self._limits, task="its proof")
+            answer = ask_child(_PROOF, request, self._limits, task="its proof", hear=heard)
         except ChildFailed as failure:
             code = failure.code if failure.code in _CODES else "model_rejected"
             raise ServiceError(code, str(failure)) from None

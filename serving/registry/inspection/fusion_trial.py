@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from runners.session import OnnxSession
 from serving.registry.inspection.pixel_scale import SAMPLES, sample_pictures
 from serving.registry.inspection.probe import CPU
 
+Fusion = Callable[[bytes, ModelSpec], bytes]
+"""Makes a model's fused graph of its file."""
+
 TRIAL_RUNS = 2 * (SAMPLES + 3)
 """Runs that a trial makes: each picture through both graphs."""
 
@@ -30,13 +33,13 @@ HALF_TOLERANCE = 1e-3
 """The same for models that compute in float16."""
 
 
-def fuses(path: Path, spec: ModelSpec) -> bool:
+def fuses(path: Path, spec: ModelSpec, fusion: Fusion = fuse) -> bool:
     """Whether ``spec.replaced(fused=True)`` gives the answers of ``spec``: the probabilities of smooth, plain, noisy,
     black and white pictures within the tolerance, and the same best class for each.
     """
     fused_spec = spec.replaced(fused=True).served
     try:
-        graph = fuse(path.read_bytes(), spec)
+        graph = fusion(path.read_bytes(), spec)
         fused = OnnxSession(graph, fused_spec, threads=1, providers=CPU)
         plain = OnnxSession(path, spec, threads=1, providers=CPU)
     except (NotFusible, LoadFailed, MemoryError):
