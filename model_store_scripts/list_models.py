@@ -20,7 +20,7 @@ def list_models(home: Home = None, server: Server = None, api_key: ApiKey = None
     with reporting(as_json) as report, connected(home, server, api_key) as store:
         versions = store.versions()
         rows = [_row(version) for version in versions]
-        listed = table("model", "state", "aliases", "kind", "size", "created", "source", rows=rows)
+        listed = table("model", "state", "aliases", "kind", "mode", "size", "created", "source", rows=rows)
         report.answer({"models": [asdict(version) for version in versions]}, listed)
 
 
@@ -28,7 +28,8 @@ def _row(version: Listed) -> tuple[str, ...]:
     state = "default" if version.default else "live" if version.live else ""
     created = version.created_at[:19].replace("T", " ")
     aliases, size = ", ".join(version.aliases), decimal(version.size_bytes)
-    return f"{version.id}@{version.version}", state, aliases, version.kind, size, created, version.source
+    name, mode = f"{version.id}@{version.version}", version.mode
+    return name, state, aliases, version.kind, mode, size, created, version.source
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Protocol
 
-TICK = 0.01
+TICK = 0.05
 LINGER = 1.0
 
 

@@ -106,6 +106,7 @@ def _listed(version: ModelVersion, routing: Routing) -> Listed:
         default=live and routing.default_id == key.id,
         aliases=routing.aliases_of(key),
         kind=_kind(version),
+        mode=version.spec.execution.mode,
         size_bytes=version.size_bytes,
         sha256=version.sha256,
         created_at=version.created_at.isoformat().replace("+00:00", "Z"),

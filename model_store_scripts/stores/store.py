@@ -32,7 +32,10 @@ class NewModel:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One version, as a list shows it; ``aliases`` mean it, ``created_at`` is ISO 8601 in UTC."""
+    """One version, as a list shows it; ``aliases`` mean it, ``created_at`` is ISO 8601 in UTC.
+
+    ``mode`` is how it is run: "fp32" as it was uploaded, or one that was judged against that.
+    """
 
     id: str
     version: str
@@ -41,6 +44,7 @@ class Listed:
     default: bool
     aliases: list[str]
     kind: str
+    mode: str
     size_bytes: int
     sha256: str
     created_at: str

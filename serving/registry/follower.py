@@ -16,7 +16,9 @@ from serving.registry.registry import Registry
 from serving.registry.room_to_start import room_to_start
 from serving.registry.workers import Beacon, Standing
 
-POLL_S = 0.02
+LOOK_S = 0.25
+"""Seconds between two looks while nobody rings: for changes that another host makes, and for what has lingered."""
+
 RETRY_S = 1.0
 """Seconds until another try after the registry could not be read."""
 _log = logging.getLogger(__name__)
@@ -27,7 +29,8 @@ class Follower:
 
     What is proposed is loaded, and what is pinned: the default, and the live versions of the ids ``pinned`` ("*": of
     all).  Other live versions are loaded when they are first asked for, and from then on whatever is live in their
-    place.  ``max_extra``, ``budget`` and ``linger`` are those of ``LoadedModels``.
+    place.  ``max_extra``, ``budget`` and ``linger`` are those of ``LoadedModels``; ``look`` is the seconds between two
+    looks while nobody wakes this worker.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class Follower:
         budget: int = sys.maxsize,
         pinned: Collection[str] = (),
         linger: float = LINGER_S,
+        look: float = LOOK_S,
     ) -> None:
         self._registry = registry
         self._loaded = LoadedModels(runner, max_extra=max_extra, budget=budget, linger=linger)
         self._pinned_ids = frozenset(pinned)
+        self._look = look
         self._board = ProposalBoard(registry.home)
         self._beacon: Beacon | None = None
         self._stop = threading.Event()
@@ -75,6 +80,7 @@ class Follower:
         self._stop.set()
         if self._beacon is not None:
             if self._thread.is_alive():
+                self._beacon.wake()
                 self._thread.join()
             self._beacon.close()
 
@@ -97,15 +103,14 @@ class Follower:
 
     def _run(self) -> None:
         assert self._beacon is not None
-        pause = POLL_S
-        while not self._stop.wait(pause):
+        while not self._stop.is_set():
             try:
                 self._follow(self._beacon)
                 self._loaded.trim()
-                pause = POLL_S
+                self._beacon.wait(self._look)
             except Exception:  # a thread that ended here would let every later activation time out
                 _log.exception("following the registry failed; trying again")
-                pause = RETRY_S
+                self._stop.wait(RETRY_S)
 
     def _follow(self, beacon: Beacon) -> bool:
         """Catch up with what is proposed and live; whether there was anything to catch up with."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from serving.registry.file_lock import exclusive, is_held
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.records import ModelKey
+from serving.registry.workers import wake_workers
 
 ROOM_BYTES = 256 << 10
 """What a change of what is live may write: the standing of every worker, and the rows."""
@@ -33,6 +34,7 @@ class ProposalBoard:
     """Where proposals hang: one at a time, valid only while the process that made it lives."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         self._file = home / "run" / "proposal.json"
         self._turn = home / "run" / "proposal.lock"
 
@@ -58,6 +60,7 @@ class ProposalBoard:
         with reporting_full_disk():
             _write_with_room(draft, json.dumps([proposal.token, *keys]))
         draft.replace(self._file)
+        wake_workers(self._home)
         try:
             yield proposal
         finally:

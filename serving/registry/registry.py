@@ -21,6 +21,7 @@ from serving.registry.records import ModelKey, ModelVersion, Place, Routing, Sum
 from serving.registry.room_to_start import room_to_start
 from serving.registry.routing_table import RoutingTable, model_not_found
 from serving.registry.store import ArtefactStore, Staged, Survey
+from serving.registry.workers import wake_workers
 from serving.traffic.running import Running
 
 START_S = 300
@@ -214,9 +215,7 @@ class Registry:
         Raises:
             ServiceError: ``model_not_found``.
         """
-        generation = self._table.make_live(key, default=default, actor=actor)
-        self._generation.advance(generation)
-        return generation
+        return self._committed(self._table.make_live(key, default=default, actor=actor))
 
     def before_now(self, model_id: str | None) -> ModelKey:
         """What ``roll_back`` leads to now; see ``RoutingTable.before_now``."""
@@ -228,9 +227,7 @@ class Registry:
         Raises:
             ServiceError: ``conflict`` where it is another version by now.
         """
-        generation = self._table.roll_back(model_id, expected, actor=actor)
-        self._generation.advance(generation)
-        return generation
+        return self._committed(self._table.roll_back(model_id, expected, actor=actor))
 
     def set_alias(self, model_id: str, alias: str, version: str | None, *, actor: str) -> int:
         """Let ``model_id@alias`` mean ``version``, or nothing where that is None; returns the generation.
@@ -238,9 +235,7 @@ class Registry:
         Raises:
             ServiceError: ``invalid_name``, ``model_not_found``, or ``conflict`` where the alias is a version's name.
         """
-        generation = self._table.set_alias(model_id, valid_name(alias, "alias"), version, actor=actor)
-        self._generation.advance(generation)
-        return generation
+        return self._committed(self._table.set_alias(model_id, valid_name(alias, "alias"), version, actor=actor))
 
     def set_traffic(self, running: Running, *, actor: str, reason: str, instead_of: Running | None = None) -> int:
         """Split the requests of an id; returns the generation.  See ``RoutingTable.set_traffic``.
@@ -248,9 +243,7 @@ class Registry:
         Raises:
             ServiceError: ``model_not_found``, or ``conflict`` where the plan is not ``instead_of`` any more.
         """
-        generation = self._table.set_traffic(running, actor=actor, reason=reason, instead_of=instead_of)
-        self._generation.advance(generation)
-        return generation
+        return self._committed(self._table.set_traffic(running, actor=actor, reason=reason, instead_of=instead_of))
 
     def end_traffic(self, model_id: str, *, actor: str, reason: str) -> int:
         """Take the plan of ``model_id`` away; returns the generation.
@@ -258,9 +251,7 @@ class Registry:
         Raises:
             ServiceError: ``not_found`` where it has none.
         """
-        generation = self._table.end_traffic(model_id, actor=actor, reason=reason)
-        self._generation.advance(generation)
-        return generation
+        return self._committed(self._table.end_traffic(model_id, actor=actor, reason=reason))
 
     def history(self, model_id: str | None, *, limit: int, before: int | None = None) -> list[tuple[int, Change]]:
         """The newest changes of an id, or of all, with their numbers, that come before number ``before``."""
@@ -276,7 +267,7 @@ class Registry:
         with reporting_full_disk(), self._store.lock():
             with self._store.removing(key):
                 self._catalogue.remove(key, actor=actor)
-            return self.refresh().generation
+            return self._committed(self._table.read().generation)
 
     def seeded(self, sha256: str) -> ModelKey | None:
         """The version that a file with this digest became when it was seeded, or None."""
@@ -320,6 +311,12 @@ class Registry:
         """Close every connection."""
         self._generation.close()
         self._database.close()
+
+    def _committed(self, generation: int) -> int:
+        """``generation``, once this process knows of it and every worker on this host has been woken."""
+        self._generation.advance(generation)
+        wake_workers(self.home)
+        return generation
 
     def _current(self) -> _Snapshot:
         snapshot = self._snapshot

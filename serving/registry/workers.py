@@ -1,4 +1,6 @@
-"""The workers of this host: each has a locked file while it lives, and says beside it how far it has come."""
+"""The workers of this host: each has a locked file while it lives, says beside it how far it has come, and has a
+doorbell there.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from serving.registry.doorbell import Doorbell, ring
 from serving.registry.file_lock import HeldFile, is_held
 
 
@@ -29,6 +32,7 @@ class Beacon:
         folder = _folder(home)
         folder.mkdir(parents=True, exist_ok=True)
         self._held = HeldFile(folder / f"{uuid.uuid4().hex}.alive")
+        self._doorbell = Doorbell(_doorbell(self._held.path))
 
     def report(self, standing: Standing) -> None:
         """Say how far this worker has come."""
@@ -37,8 +41,17 @@ class Beacon:
         draft.write_text(json.dumps(asdict(standing)), encoding="utf-8")
         draft.replace(target)
 
+    def wait(self, seconds: float) -> None:
+        """Wait until somebody wakes this worker, or did since the last wait; at most so long."""
+        self._doorbell.wait(seconds)
+
+    def wake(self) -> None:
+        """Wake this worker alone; from any thread."""
+        ring(_doorbell(self._held.path))
+
     def close(self) -> None:
         """Nobody waits for this worker any more."""
+        self._doorbell.close()
         self._held.close()
         _forget(self._held.path)
 
@@ -54,12 +67,22 @@ def standings(home: Path) -> list[Standing]:
     return living
 
 
+def wake_workers(home: Path) -> None:
+    """Have every worker look at once for what has changed; without it each does so after a while."""
+    for alive in _folder(home).glob("*.alive"):
+        ring(_doorbell(alive))
+
+
 def _folder(home: Path) -> Path:
     return home / "run" / "workers"
 
 
 def _standing_file(alive: Path) -> Path:
     return alive.with_suffix(".json")
+
+
+def _doorbell(alive: Path) -> Path:
+    return alive.with_suffix(".bell")
 
 
 def _read(path: Path) -> Standing:
@@ -70,5 +93,5 @@ def _read(path: Path) -> Standing:
 
 
 def _forget(alive: Path) -> None:
-    for path in (alive.with_suffix(".draft"), _standing_file(alive), alive):
+    for path in (alive.with_suffix(".draft"), _standing_file(alive), _doorbell(alive), alive):
         path.unlink(missing_ok=True)

@@ -14,7 +14,6 @@ from preprocessing.transforms import to_tensor
 from runners.fused_model import open_model
 from runners.fusion import fuse
 from serving.registry.inspect import inspect_model
-from serving.registry.inspection import fusion_trial
 from serving.registry.inspection.fusion_trial import fuses
 from tests.graphs import iris_classifier, model_bytes
 from tests.registry.picture_models import CPU, picture_model, saved
@@ -107,13 +106,11 @@ def test_a_graph_that_does_not_answer_alike_is_not_fused(save: Save) -> None:
     assert not fuses(path, spec)
 
 
-def test_the_slightest_difference_above_rounding_counts(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_slightest_difference_above_rounding_counts(save: Save) -> None:
     path = save(picture_model(head="Identity"))
     spec = _inspected(path)
     assert fuses(path, spec)
-
-    monkeypatch.setattr(fusion_trial, "fuse", _slightly_brighter)
-    assert not fuses(path, spec)
+    assert not fuses(path, spec, _slightly_brighter)
 
 
 def _slightly_brighter(model: bytes, spec: ModelSpec) -> bytes:

@@ -114,7 +114,8 @@ def test_a_dead_worker_is_not_waited_for(start: Start, registry: Registry) -> No
     two.stop()
 
     assert one.call("activate", V2).live_on == "1/1"
-    assert len(list((registry.home / "run" / "workers").iterdir())) == 2  # what is left is the living one's
+    left = {path.stem for path in (registry.home / "run" / "workers").iterdir()}
+    assert len(left) == 1  # the living one's
 
 
 def test_a_worker_that_dies_while_it_is_waited_for_is_dropped(start: Start) -> None:
@@ -258,6 +259,19 @@ def test_a_change_made_without_a_proposal_is_followed(registry: Registry) -> Non
         follower.close()
 
     assert standings(registry.home) == []
+
+
+def test_whatever_changes_wakes_the_workers(registry: Registry) -> None:
+    runner = FakeRunner()
+    follower, activation = Follower(registry, runner, max_extra=1, linger=0, look=3600), Activation(registry)
+    follower.start()
+    try:
+        activation.activate_blocking(V2, default=True, actor="tester")  # by its proposal
+        registry.make_live(V3, default=True, actor="tester")  # by its commit
+        runner.wait_for(V3)
+    finally:
+        activation.close()
+        follower.close()
 
 
 async def test_the_event_loop_goes_on_while_its_own_worker_warms_the_version(registry: Registry) -> None:

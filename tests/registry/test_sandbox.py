@@ -23,6 +23,7 @@ from serving.registry.sandbox import Sandbox
 from tests.graphs import iris_classifier, mean_color_classifier, model_bytes
 from tests.registry.picture_models import picture_model, saved
 from tests.runners.onnx_files import counting
+from tests.waiting import until
 
 Save = Callable[[bytes], Path]
 SANDBOX = Sandbox(seconds=18, memory_mb=2048)
@@ -41,13 +42,16 @@ def refusal(path: Path, sandbox: Sandbox = SANDBOX, **options: object) -> Servic
     return refused.value
 
 
-def test_an_honest_model_comes_back_as_its_spec(save: Save) -> None:
+def test_an_honest_model_comes_back_as_its_spec_and_each_part_of_its_proof_is_told(save: Save) -> None:
+    told = list[str]()
     spec = SANDBOX.prove(
         save(mean_color_classifier()),
         preprocessing={"preset": "zero-one", "resize": "squash"},
         labels=("r", "g", "b"),
         threshold=0.85,
+        report=told.append,
     )
+    assert told == ["inspecting", "proving"]
     assert spec.image is not None and spec.image.resize == "squash"
     assert (spec.labels, spec.threshold, spec.batchable) == (("r", "g", "b"), 0.85, True)
 
@@ -63,7 +67,9 @@ def test_it_works_from_any_folder_and_from_several_threads(
 
 
 def test_every_kind_of_refusal_keeps_its_code(save: Save) -> None:
-    text = refusal(save(b"a text, no more"))
+    told = list[str]()
+    text = refusal(save(b"a text, no more"), report=told.append)
+    assert told == ["inspecting"], "nothing of it was run"
     assert (text.code, text.status) == ("not_onnx", 400)
     no_output = onnx.load_model_from_string(iris_classifier())
     no_output.graph.ClearField("output")
@@ -126,7 +132,7 @@ def at_work(tmp_path: Path) -> Iterator[AtWork]:
     path = endless(tmp_path)
     with ThreadPoolExecutor(1) as pool:
         refused = pool.submit(refusal, path)
-        child = _child_at_work()
+        child = until(_child_at_work)
         yield AtWork(child, refused)
         if not refused.done():
             os.kill(child, signal.SIGKILL)
@@ -151,16 +157,14 @@ def test_the_child_has_none_of_our_secrets_and_little_else(at_work: AtWork) -> N
     assert os.getsid(at_work.child) == at_work.child
 
 
-def _child_at_work() -> int:
-    """Wait for the child of this process that has lowered its priority: its limits are set then."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        for task in Path("/proc/self/task").iterdir():
-            with suppress(FileNotFoundError, ProcessLookupError):
-                for child in map(int, (task / "children").read_text().split()):
-                    if os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(os.PRIO_PROCESS, 0):
-                        return child
-    raise AssertionError("no child came to work")
+def _child_at_work() -> int | None:
+    """The child of this process that has lowered its priority: its limits are set then."""
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in map(int, (task / "children").read_text().split()):
+                if os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(os.PRIO_PROCESS, 0):
+                    return child
+    return None
 
 
 ODD_CODES = {
@@ -215,7 +219,7 @@ def test_every_odd_file_is_a_spec_or_its_own_refusal(shared: Path) -> None:
 def test_every_odd_file_that_would_harm_its_process_harms_the_sandbox_only(shared: Path) -> None:
     def judged(path: Path) -> str:
         try:
-            return type(Sandbox(seconds=4 if path.stem.startswith("dos_") else 18, memory_mb=4096).prove(path)).__name__
+            return type(Sandbox(seconds=2 if path.stem.startswith("dos_") else 18, memory_mb=4096).prove(path)).__name__
         except ServiceError as error:
             assert str(shared) not in str(error.detail)
             return error.code

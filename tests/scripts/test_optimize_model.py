@@ -38,6 +38,8 @@ def test_a_mode_that_passes_takes_the_place_of_the_exact_version(hues: Command, 
     (candidate,) = told["candidates"]
     assert (told["id"], told["version"], candidate["mode"], candidate["used"]) == ("hues", "v1-int8", "int8", True)
     assert (candidate["judgement"]["pictures"], candidate["judgement"]["agreement"]) == (105, 1.0)
+    listed = hues.answers("list_models")["models"]
+    assert {each["version"]: each["mode"] for each in listed} == {"v1": "fp32", "v1-int8": "int8"}
     assert live(hues) == {"v1": False, "v1-int8": True}
 
 

@@ -126,7 +126,9 @@ def test_a_command_works_on_one_store(command: Command, tmp_path: Path) -> None:
 
 def test_a_list_of_several_pages_is_read_to_its_end(command: Command, website: Website) -> None:
     def page(version: str, next_page: str | None) -> bytes:
-        listed = Listed("iris", version, "iris", False, False, [], "features", 1, "", "2026-01-01T00:00:00Z", "upload")
+        listed = Listed(
+            "iris", version, "iris", False, False, [], "features", "fp32", 1, "", "2026-01-01T00:00:00Z", "upload"
+        )
         return json.dumps({"models": [{**asdict(listed), "new": "field"}], "next": next_page}).encode()
 
     website.put("/models", page("v1", "abc"))
