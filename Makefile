@@ -16,12 +16,14 @@ export BENTOML_HOME ?= $(abspath $(LENS_HOME))/bentoml
 export BENTOML_DO_NOT_TRACK := True
 export ORT_DISABLE_TELEMETRY := 1
 
+SHELL_SCRIPTS := $(wildcard scripts/*.sh deploy/image/*.sh tests/ship/stand_ins/*.sh) deploy/image/model-store
+
 # make load, make examples
 URL ?= http://127.0.0.1:$(PORT)
 USERS ?= 16
 SECONDS ?= 30
 
-.PHONY: help serve test screenshots test-train notebook lint types bench chaos format docs bento bento-test lock image ship-test load smoke load-report sbom audit examples clean
+.PHONY: help serve test test-slow screenshots test-train notebook lint types bench chaos format docs bento bento-test lock image ship-test load smoke load-report sbom audit examples clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -53,6 +55,10 @@ test: $(STAMP)/dev
 	@echo "== running the tests"
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+## make test-slow  run what takes too long for every change: real models through the whole search for INT8
+test-slow: $(STAMP)/dev
+	@$(BIN)/python -m pytest -m slow tests/optimization
+
 $(TRAIN_VENV)/.ready: requirements-train.txt requirements-cpu.txt requirements.txt
 	@echo "== making $(TRAIN_VENV), with requirements-train.txt"
 	@$(PYTHON) -m venv $(TRAIN_VENV)
@@ -68,7 +74,7 @@ notebook: $(TRAIN_VENV)/.ready
 	@LENS_TRAIN=full $(TRAIN_VENV)/bin/jupyter execute --inplace --timeout=-1 notebooks/train_cifar10.ipynb
 	@$(TRAIN_VENV)/bin/python -m notebooks.without_pictures notebooks/train_cifar10.ipynb
 
-## make lint     ruff, the import rules, and the files of the pipeline and of compose
+## make lint     ruff, the import rules, the files of the pipeline and of compose, and shell where shellcheck is there
 lint: $(STAMP)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -77,6 +83,7 @@ lint: $(STAMP)/dev
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	@! command -v shellcheck >/dev/null || shellcheck $(SHELL_SCRIPTS)
 
 ## make types    mypy --strict
 types: $(STAMP)/dev
@@ -111,7 +118,7 @@ bento: $(STAMP)/serve-$(RUNTIME)
 
 ## make bento-test  build the Bento, serve it, ask it
 bento-test: $(STAMP)/dev
-	$(BIN)/python -m pytest tests/bento
+	$(BIN)/python -m pytest -m slow tests/bento
 
 $(STAMP)/ship: $(STAMP)/dev requirements-ship.txt
 	@echo "== making $(SHIP_VENV), with requirements-ship.txt"
@@ -127,18 +134,19 @@ lock: $(STAMP)/ship
 image: $(STAMP)/serve-cpu
 	@RUNTIME=$(RUNTIME) scripts/with-engine.sh scripts/image.sh
 
-## make ship-test  Bento, image and compose for real: starts a Docker engine where none answers
+## make ship-test  Bento, image and compose for real, into docs/ship-report.md: starts a Docker engine where none answers
 ship-test: $(STAMP)/ship
 	@LENS_SHIP=1 PATH="$(abspath $(SHIP_VENV))/bin:$$PATH" scripts/with-engine.sh $(BIN)/python -m pytest tests/ship
+	@$(BIN)/python -m scripts.ship_report $$(git describe --always --dirty)
 
 ## make sbom     what the image installs, as CycloneDX JSON in dist/
 sbom: $(STAMP)/ship
 	@mkdir -p dist
 	$(SHIP_VENV)/bin/cyclonedx-py requirements --output-reproducible --of JSON -o dist/lens.cdx.json deploy/image/requirements.txt
 
-## make audit    look for known vulnerabilities in it (asks the index for them)
+## make audit    look for known vulnerabilities in it: asks PyPI, or whom AUDIT names (--vulnerability-service osv)
 audit: $(STAMP)/ship
-	$(SHIP_VENV)/bin/pip-audit --strict --disable-pip --no-deps --requirement deploy/image/requirements.txt
+	$(SHIP_VENV)/bin/pip-audit --strict --disable-pip --no-deps $(AUDIT) --requirement deploy/image/requirements.txt
 
 ## make load     send load to URL for SECONDS from USERS callers; report with charts in dist/load.html
 load: $(STAMP)/venv

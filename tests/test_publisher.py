@@ -17,7 +17,7 @@ from preprocessing.spec import Execution, ModelSpec
 from serving.errors import ServiceError
 from serving.optimization.optimizer import Optimized
 from serving.optimization.report import CandidateReport, OptimizationReport
-from serving.publisher import Published, Publisher, Upload
+from serving.publisher import Published, Publisher, Report, Upload
 from serving.registry.records import LiveReport, ModelKey, ModelVersion
 from tests.optimization.networks import hue_spec
 
@@ -63,7 +63,9 @@ class Store:
         self.live = list(live)
         self.refuses = refuses
 
-    def prove(self, path: Path, **_options: Any) -> ModelSpec:
+    def prove(self, path: Path, *, report: Report, **_options: Any) -> ModelSpec:
+        report("inspecting")
+        report("proving")
         return hue_spec()
 
     def has(self, key: ModelKey) -> bool:
@@ -114,6 +116,13 @@ async def test_the_exact_version_is_live_first_and_what_passes_takes_its_place()
     assert made.optimization is not None
     assert (made.optimization.mode, made.optimization.version) == ("int8", "v1-int8")
     assert [candidate.used for candidate in made.optimization.candidates] == [True]
+
+
+async def test_each_part_of_the_way_is_told_as_it_begins() -> None:
+    for change, more in (({}, ["warming", "optimizing"]), ({"optimize": False, "activate": False}, [])):
+        store, told = Store(live=[ModelKey("hues", "v0")]), list[str]()
+        await Publisher(store, store, store, FakeOptimizer()).publish(replace(UPLOAD, **change), told.append)
+        assert told == ["inspecting", "proving", "storing", *more]
 
 
 async def test_nothing_is_tried_unless_asked() -> None:

@@ -18,7 +18,7 @@ from serving.optimization.candidates import Candidate, candidates
 from serving.optimization.judging import DEFAULT_BOUNDS, Bounds
 from serving.optimization.mode_search import ModeSearch
 from serving.optimization.report import OptimizationReport
-from serving.optimization.trial_client import TrialClient
+from serving.optimization.trial_client import TRIAL, TrialClient
 from serving.registry.file_lock import exclusive
 from serving.registry.records import ModelKey, ModelVersion
 
@@ -71,6 +71,7 @@ class Optimizer:
         serving: the execution providers that versions run on as they are uploaded, best first.
         available: those of this ONNX Runtime; asked when needed, because that loads it.
         bounds: what a mode has to keep.
+        child: the module whose processes try a mode.
     """
 
     def __init__(
@@ -81,12 +82,14 @@ class Optimizer:
         serving: Sequence[str],
         available: Callable[[], Sequence[str]],
         bounds: Bounds = DEFAULT_BOUNDS,
+        child: str = TRIAL,
     ) -> None:
         self._versions = versions
         self._budget = budget
         self._serving = tuple(serving)
         self._available = available
         self._bounds = bounds
+        self._child = child
 
     def modes(self) -> tuple[Candidate, ...]:
         """What will be tried."""
@@ -139,7 +142,7 @@ class Optimizer:
         self, version: ModelVersion, pictures: Sequence[Path], actor: str, end: float, progress: Progress
     ) -> Optimized:
         modes = self.modes()
-        client = TrialClient(version, pictures, self._budget, self._bounds, self._serving)
+        client = TrialClient(version, pictures, self._budget, self._bounds, self._serving, self._child)
         attempts: list[Attempt] = []
         with self._versions.workspace() as folder:
             search = ModeSearch(version, client, self._bounds, folder)

@@ -17,7 +17,8 @@ from serving.optimization.judging import Bounds, lack_of_evidence, objection
 from serving.optimization.report import Judged, Made
 from serving.registry.records import ModelVersion
 
-_TRIAL = "serving.optimization.trial"
+TRIAL = "serving.optimization.trial"
+"""The module whose processes take the steps."""
 
 _OWN_PACE = 0.8
 """Of a child's time, after which it contents itself with what it has: the rest is for finishing."""
@@ -36,16 +37,24 @@ class TrialClient:
         budget: what children may use; each call says how much of the time.
         bounds: what a mode has to keep.
         serving: the execution providers that ``exact`` runs on, best first.
+        child: the module whose processes take the steps.
     """
 
     def __init__(
-        self, exact: ModelVersion, pictures: Sequence[Path], budget: Budget, bounds: Bounds, serving: Sequence[str]
+        self,
+        exact: ModelVersion,
+        pictures: Sequence[Path],
+        budget: Budget,
+        bounds: Bounds,
+        serving: Sequence[str],
+        child: str = TRIAL,
     ) -> None:
         self._exact = exact
         self._pictures = [str(path.resolve()) for path in pictures]
         self._budget = budget
         self._bounds = bounds
         self._serving = tuple(serving)
+        self._child = child
 
     def made_int8(self, attempt: Attempt, folder: Path, seconds: float, *, target_error: float) -> Attempt:
         """With an INT8 file in ``folder``, whose mean error on the calibration pictures is ``target_error`` or less
@@ -63,7 +72,7 @@ class TrialClient:
         file_mb = 2 * (self._exact.size_bytes >> 20) + _SPARE_FILE_MB
         limits = self._budget.limits(attempt.candidate, seconds, file_mb=file_mb)
         try:
-            made = _asked(Made, request, limits, task="being quantized", scratch=folder)
+            made = self._asked(Made, request, limits, task="being quantized", scratch=folder)
         except ChildFailed as failure:
             return dataclasses.replace(attempt, objection=str(failure))
         spec = attempt.spec.replaced(opset=made.opset, ir_version=made.ir_version)
@@ -79,7 +88,7 @@ class TrialClient:
             **self._work(seconds),
         }
         try:
-            judged = _asked(Judged, request, self._budget.limits(attempt.candidate, seconds), task="being judged")
+            judged = self._asked(Judged, request, self._budget.limits(attempt.candidate, seconds), task="being judged")
         except ChildFailed as failure:
             return dataclasses.replace(attempt, objection=str(failure))
         return dataclasses.replace(
@@ -97,13 +106,12 @@ class TrialClient:
         providers = spec.execution.providers or self._serving
         return {"path": str(path), "spec": spec.model_dump(mode="json"), "providers": list(providers)}
 
-
-def _asked(
-    kind: type[Answer], request: Mapping[str, Any], limits: Limits, *, task: str, scratch: Path | None = None
-) -> Answer:
-    """What the child answered, which had a stranger's model in it: nothing is believed unseen."""
-    answer = ask_child(_TRIAL, request, limits, task=task, scratch=scratch)
-    try:
-        return kind.model_validate(answer)
-    except ValidationError:
-        raise ChildFailed(f"The model gave no readable answer in {task}.") from None
+    def _asked(
+        self, kind: type[Answer], request: Mapping[str, Any], limits: Limits, *, task: str, scratch: Path | None = None
+    ) -> Answer:
+        """What the child answered, which had a stranger's model in it: nothing is believed unseen."""
+        answer = ask_child(self._child, request, limits, task=task, scratch=scratch)
+        try:
+            return kind.model_validate(answer)
+        except ValidationError:
+            raise ChildFailed(f"The model gave no readable answer in {task}.") from None

@@ -12,6 +12,8 @@ import requests
 
 from tests.server import lens_server
 
+pytestmark = pytest.mark.slow  # `make bento-test`, a job of its own in the pipeline
+
 
 @pytest.fixture(scope="module")
 def bento(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

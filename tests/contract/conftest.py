@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.graphs import iris_classifier, mean_color_classifier
-from tests.server import LensServer, PictureSite, lens_server
+from tests.server import LensServer, PictureSite, free_port, lens_server
 
 COLORS = ["red", "green", "blue"]
 
@@ -24,9 +24,23 @@ def site() -> Iterator[PictureSite]:
 
 
 @pytest.fixture(scope="session")
-def lens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LensServer]:
-    """A server with two workers that may fetch from loopback."""
-    settings = {"LENS_WORKERS": "2", "LENS_FETCH_ALLOW": "127.0.0.0/8"}
+def grpc_port() -> int:
+    """Where ``lens`` answers over gRPC."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def lens(tmp_path_factory: pytest.TempPathFactory, grpc_port: int) -> Iterator[LensServer]:
+    """A server with two workers that speaks every protocol and may fetch from loopback.
+
+    A mode of execution may be as slow as it likes: how fast INT8 is depends on the machine.
+    """
+    settings = {
+        "LENS_WORKERS": "2",
+        "LENS_FETCH_ALLOW": "127.0.0.0/8",
+        "LENS_GRPC_PORT": str(grpc_port),
+        "LENS_OPTIMIZE_SPEEDUP": "0.01",
+    }
     with lens_server(tmp_path_factory.mktemp("lens"), settings) as server:
         yield server
 
@@ -42,6 +56,31 @@ def upload_colors(
     answer = requests.post(f"{lens.url}/upload", files=files, data={"preprocessing": "zero-one"}, timeout=60)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
+
+
+def colors_again(lens: LensServer) -> None:
+    """Make the color classifier the default, which a test had taken from it."""
+    body = {"id": "colors", "version": "v1", "default": True}
+    answer = requests.post(f"{lens.url}/models/activate", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
+def register(lens: LensServer, id: str, version: str, model: bytes, **fields: str) -> dict[str, object]:
+    """Make ``model`` known as ``version`` of ``id``; the answer."""
+    told = {"id": id, "name": id, "version": version, **fields}
+    answer = requests.post(f"{lens.url}/models/upload", files={"file": ("m.onnx", model)}, data=told, timeout=60)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def register_colors(
+    lens: LensServer, id: str, version: str = "v1", *, bias: tuple[float, ...] | None = None, **fields: str
+) -> dict[str, object]:
+    """Make a color classifier known as ``version`` of ``id``, beside whatever is the default; the answer."""
+    labels = "\n".join(COLORS)
+    return register(
+        lens, id, version, mean_color_classifier(bias=bias), labels=labels, preprocessing="zero-one", **fields
+    )
 
 
 @pytest.fixture(scope="session")

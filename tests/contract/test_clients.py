@@ -11,10 +11,10 @@ import bentoml
 import pytest
 import requests
 
-from tests.contract.conftest import COLORS, upload_colors
+from tests.contract.conftest import COLORS, colors_again, upload_colors
 from tests.graphs import iris_classifier, mean_color_classifier
 from tests.pictures import BLUE, GREEN, RED, picture
-from tests.server import LensServer, PictureSite, lens_server
+from tests.server import ROOT, LensServer, PictureSite, lens_server
 
 IRIS = [5.1, 3.5, 1.4, 0.2]
 
@@ -48,7 +48,7 @@ class TestPictureByUrl:
                 by_file = requests.post(f"{colors.url}/predict", files={"file": picture(RED)}, timeout=10).json()
                 assert by_url["predicted_label"] == by_file["predicted_label"] == "blue"
         finally:
-            upload_colors(colors)
+            colors_again(colors)
 
     def test_a_dead_url_is_no_success_and_is_asked_again(self, colors: LensServer, site: PictureSite) -> None:
         path = f"/{uuid.uuid4()}.jpg"
@@ -90,14 +90,15 @@ class TestTopK:
     def test_model_path_labels_path_top_k_and_threads_come_from_a_dotenv_file(self, home: Path) -> None:
         (home / "model.onnx").write_bytes(mean_color_classifier(classes=5))
         (home / "labels.txt").write_text("red\ngreen\nblue\nfour\nfive\n")
-        settings = {
-            "MODEL_PATH": str(home / "model.onnx"),
-            "LABELS_PATH": str(home / "labels.txt"),
-            "TOP_K": "2",
-            "NUM_THREADS": "2",
-            "LENS_WORKERS": "1",
+        told = {
+            "MODEL_PATH": "model.onnx",
+            "LABELS_PATH": home / "labels.txt",
+            "TOP_K": 2,
+            "NUM_THREADS": 2,
+            "LENS_WORKERS": 1,
         }
-        with lens_server(home, settings) as lens:
+        (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in told.items()))
+        with lens_server(home, {"PYTHONPATH": str(ROOT)}, folder=home) as lens:
             answer = requests.post(f"{lens.url}/infer", files={"image": picture(RED)}, timeout=10).json()
             assert answer["predictions"][0]["label"] == "red"
             assert len(answer["predictions"]) == 2
@@ -284,7 +285,7 @@ class TestBentoClients:
                 model=tmp_path / "client.onnx", labels=tmp_path / "labels.json", preprocessing="zero-one"
             )
         assert answer["model"]["id"] == "client"
-        upload_colors(colors)
+        colors_again(colors)
 
     async def test_the_async_client_predicts_infers_and_uploads(self, colors: LensServer, tmp_path: Path) -> None:
         (tmp_path / "blue.jpg").write_bytes(picture(BLUE))
@@ -293,4 +294,4 @@ class TestBentoClients:
             assert (await client.predict(file=tmp_path / "blue.jpg"))["predicted_label"] == "blue"
             assert (await client.infer(file=tmp_path / "blue.jpg"))["predictions"][0]["label"] == "blue"
             assert (await client.upload(model=tmp_path / "async.onnx"))["live_on"] == "2/2"
-        upload_colors(colors)
+        colors_again(colors)

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from tests.contract.conftest import upload_colors
+from tests.contract.conftest import colors_again, upload_colors
 from tests.pictures import GREEN, picture
 from tests.server import LensServer
 
@@ -17,7 +17,7 @@ RED_ALWAYS, GREEN_ALWAYS, BLUE_ALWAYS = (100.0, 0.0, 0.0), (0.0, 100.0, 0.0), (0
 def upload(lens: LensServer, name: str, *biases: tuple[float, ...]) -> list[str]:
     """Versions of one id, each live in its turn; the color classifier is the default again afterwards."""
     made = [upload_colors(lens, name=name, bias=bias)["model"]["version"] for bias in biases]
-    upload_colors(lens)
+    colors_again(lens)
     return made
 
 

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 
+from tests.contract.conftest import colors_again
+from tests.contract.optimizing import PREPROCESSING, trial_of, upload
 from tests.optimization.networks import hue_network, hue_pictures, zipped
-from tests.server import LensServer, lens_server
+from tests.server import LensServer
 
-PREPROCESSING = {"preprocessing": '{"preset": "zero-one", "resize": "squash"}'}
-LABELS = b"red\nyellow\ngreen\ncyan\nblue\nmagenta"
+
+@pytest.fixture(scope="module", autouse=True)
+def default_again(colors: LensServer) -> Iterator[None]:
+    """The default is afterwards what other tests expect."""
+    yield
+    colors_again(colors)
 
 
 @pytest.fixture(scope="module")
-def lens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LensServer]:
-    """A server on which a mode may be as slow as it likes: how fast INT8 is depends on the machine."""
-    settings = {"LENS_WORKERS": "2", "LENS_OPTIMIZE_SPEEDUP": "0.01"}
-    with lens_server(tmp_path_factory.mktemp("optimize"), settings) as server:
-        yield server
+def beside(lens: LensServer) -> dict[str, Any]:
+    """The answer to the first version of "beside", registered with the wish for a faster mode."""
+    return registered(lens, "v1")
 
 
-def upload(lens: LensServer, name: str, *, pictures: int = 126, random: bool = False, **fields: str) -> dict[str, Any]:
-    """The answer to an upload of a hue network with a ZIP of pictures."""
-    files = [
-        ("model", (f"{name}.onnx", hue_network(random=random))),
-        ("labels", ("labels.txt", LABELS)),
-    ]
-    if pictures:
-        files.append(("pictures", ("pictures.zip", zipped(hue_pictures(pictures)))))
-    answer = requests.post(f"{lens.url}/upload", files=files, data={**PREPROCESSING, **fields}, timeout=200)
+def registered(lens: LensServer, version: str) -> dict[str, Any]:
+    files = [("file", ("m.onnx", hue_network())), ("pictures", ("p.zip", zipped(hue_pictures(126))))]
+    fields = {"id": "beside", "name": "Beside", "version": version, "optimize": "true", **PREPROCESSING}
+    answer = requests.post(f"{lens.url}/models/upload", files=files, data=fields, timeout=200)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
@@ -66,17 +62,19 @@ def test_what_passes_serves_and_one_call_takes_it_back(lens: LensServer) -> None
     assert (ask(lens)["mode"], ask(lens)["cached"]) == ("fp32", True)
 
 
-def test_the_catalogue_says_which_mode_it_is_how_it_was_judged_and_what_it_came_from(lens: LensServer) -> None:
-    upload(lens, "listed", optimize="true")
-    info = requests.get(f"{lens.url}/models/info", params={"id": "listed"}, timeout=10).json()
+def test_the_catalogue_says_which_mode_it_is_how_it_was_judged_and_what_it_came_from(
+    lens: LensServer, beside: dict[str, Any]
+) -> None:
+    assert beside["mode"] == "int8"
+    info = requests.get(f"{lens.url}/models/info", params={"id": "beside"}, timeout=10).json()
     assert (info["version"], info["mode"], info["optimized_from"]) == ("v1-int8", "int8", "v1")
     assert info["providers"] == ["CPUExecutionProvider"]
     assert info["optimization"]["judgement"]["agreement"] >= 0.99
     assert info["optimization"]["settings"]["calibrated_on"] == 21
     assert info["speedup"] == info["optimization"]["timing"]["speedup"]
-    models = requests.get(f"{lens.url}/models", timeout=10).json()["models"]
-    listed = {model["version"]: (model["mode"], model["optimized_from"]) for model in models if model["id"] == "listed"}
-    assert listed == {"v1": ("fp32", None), "v1-int8": ("int8", "v1")}
+    models = requests.get(f"{lens.url}/models", params={"id": "beside"}, timeout=10).json()["models"]
+    listed = {model["version"]: (model["mode"], model["optimized_from"]) for model in models}
+    assert (listed["v1"], listed["v1-int8"]) == (("fp32", None), ("int8", "v1"))
 
 
 def test_random_weights_stay_exact_for_want_of_evidence(lens: LensServer) -> None:
@@ -99,16 +97,9 @@ def test_the_exact_mode_is_the_default(lens: LensServer, fields: dict[str, str])
     assert (answer["mode"], answer["optimization"]) == ("fp32", None)
 
 
-def test_models_upload_registers_the_mode_beside_what_is_live(lens: LensServer) -> None:
-    def register(version: str) -> dict[str, Any]:
-        files = [("file", ("m.onnx", hue_network())), ("pictures", ("p.zip", zipped(hue_pictures(126))))]
-        fields = {"id": "beside", "name": "Beside", "version": version, "optimize": "auto", **PREPROCESSING}
-        answer = requests.post(f"{lens.url}/models/upload", files=files, data=fields, timeout=200)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json())
-
-    assert register("v1")["mode"] == "int8"
-    second = register("v2")
+def test_models_upload_registers_the_mode_beside_what_is_live(lens: LensServer, beside: dict[str, Any]) -> None:
+    assert beside["live"]
+    second = registered(lens, "v2")
     assert not second["live"] and second["optimization"]["candidates"][0]["version"] == "v2-int8"
     assert ask(lens, model_id="beside")["model_version"] == "v1-int8"
 
@@ -117,22 +108,6 @@ def test_another_word_is_refused(lens: LensServer) -> None:
     files = {"model": ("m.onnx", hue_network())}
     answer = requests.post(f"{lens.url}/upload", files=files, data={"optimize": "int4"}, timeout=60)
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "optimize"])
-
-
-TRIAL = "serving.optimization.trial"
-
-
-def trial_of(lens: LensServer) -> psutil.Process:
-    """The child that tries a mode at the moment."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        for child in psutil.Process(lens.process.pid).children(recursive=True):
-            try:
-                if TRIAL in child.cmdline() and child.nice() == 10:
-                    return child
-            except psutil.NoSuchProcess:
-                continue
-    raise AssertionError("nothing was tried")
 
 
 def test_a_mode_that_crashes_is_discarded_and_the_upload_succeeds_as_it_is(lens: LensServer) -> None:
@@ -144,24 +119,3 @@ def test_a_mode_that_crashes_is_discarded_and_the_upload_succeeds_as_it_is(lens:
     candidate = made["optimization"]["candidates"][0]
     assert not candidate["passed"] and "crashed" in candidate["reason"] and "SIGSEGV" in candidate["reason"]
     assert ask(lens)["mode"] == "fp32"
-
-
-def test_a_mode_that_takes_too_long_is_discarded_and_the_upload_succeeds_as_it_is(tmp_path: Path) -> None:
-    with lens_server(tmp_path, {"LENS_WORKERS": "1", "LENS_OPTIMIZE_S": "0.5"}) as lens:
-        made = upload(lens, "slow", optimize="auto")
-        assert (made["live"], made["mode"]) == (True, "fp32")
-        assert "did not finish" in made["optimization"]["candidates"][0]["reason"]
-        assert ask(lens)["mode"] == "fp32"
-
-
-def test_shutting_down_leaves_no_trial_behind(tmp_path: Path) -> None:
-    with lens_server(tmp_path, {"LENS_WORKERS": "1", "LENS_DRAIN_S": "1"}) as lens, ThreadPoolExecutor(1) as uploading:
-        answer = uploading.submit(upload, lens, "cut", optimize="auto")
-        trial = trial_of(lens)
-        trial.suspend()
-        began = time.monotonic()
-        assert lens.stop() == 0
-        assert time.monotonic() - began < 20
-        assert psutil.wait_procs([trial], timeout=5) == ([trial], [])
-        with pytest.raises((AssertionError, requests.ConnectionError)):
-            answer.result(60)

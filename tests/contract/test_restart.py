@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,12 @@ import psutil
 import pytest
 import requests
 
-from tests.contract.conftest import upload_colors
+from tests.contract.conftest import register_colors, upload_colors
+from tests.contract.retraining import HUES, colored, followed, retrain
 from tests.graphs import mean_color_classifier
 from tests.pictures import RED, picture
 from tests.server import LensServer, lens_server
+from tests.waiting import until
 
 ALWAYS_GREEN = (0.0, 100.0, 0.0)
 PLAN = {"id": "split", "weights": {"v1": 1, "v2": 99}}
@@ -25,15 +26,21 @@ PLAN = {"id": "split", "weights": {"v1": 1, "v2": 99}}
 
 @dataclass(frozen=True)
 class Restarted:
-    """A server on the state of an earlier one, and the request id of what that one answered last."""
+    """A server on the state of an earlier one.
+
+    With the request id of what that one answered last, and the retraining job that it had begun: its id, and the last
+    that was told of it.
+    """
 
     lens: LensServer
     asked: str
+    job: str
+    job_ended: tuple[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
-    """Seeded by MODEL_PATH, given another default and a plan by callers, ended and started again."""
+    """Seeded by MODEL_PATH, given another default and a plan, ended in the midst of a retraining and started again."""
     home = tmp_path_factory.mktemp("restarted")
     (home / "seeded.onnx").write_bytes(mean_color_classifier(bias=ALWAYS_GREEN))
     settings = {"MODEL_PATH": str(home / "seeded.onnx")}
@@ -41,33 +48,23 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
         assert ask(lens).json()["model_id"] == "seeded"
         upload_colors(lens)
         for version in ("v1", "v2"):
-            register(lens, version)
+            register_colors(lens, "split", version)
         assert requests.put(f"{lens.url}/traffic", json=PLAN, timeout=60).status_code == 200
         asked = ask(lens, model_id="split").json()["request_id"]
+        archive = colored(*HUES, count=200)
+        job = retrain(lens, archive, wait=False, model_id="colors", activate=False).json()["id"]
+        events = followed(lens, job)
+        while next(events)[1]["state"] == "queued":
+            pass
         assert lens.stop() == 0
+        *_, job_ended = events
     with lens_server(home, {**settings, "LENS_WORKERS": "2"}) as lens:
-        yield Restarted(lens, asked)
-
-
-def register(lens: LensServer, version: str) -> None:
-    """A version of "split"."""
-    files = {"file": ("m.onnx", mean_color_classifier()), "labels": ("l.txt", b"red\ngreen\nblue")}
-    fields = {"id": "split", "name": "split", "version": version, "preprocessing": "zero-one"}
-    answer = requests.post(f"{lens.url}/models/upload", files=files, data=fields, timeout=60)
-    assert answer.status_code == 201, answer.text
+        yield Restarted(lens, asked, job, job_ended)
 
 
 def ask(lens: LensServer, data: bytes | None = None, **fields: str) -> requests.Response:
     """One prediction on a connection of its own."""
     return requests.post(f"{lens.url}/predict", files={"file": data or picture()}, data=fields, timeout=20)
-
-
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    """Return once ``condition`` holds, which it has to within ``seconds``."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, f"it did not come about within {seconds} s"
-        time.sleep(0.1)
 
 
 def workers(lens: LensServer) -> list[int]:
@@ -89,15 +86,15 @@ def told(lens: LensServer, path: str, **query: str) -> dict[str, Any]:
 
 def test_a_dead_worker_is_replaced_and_the_metrics_stay_right(restarted: Restarted) -> None:
     lens = restarted.lens
-    until(lambda: lens.logged().count('"msg":"ready"') == 2, 60)
+    until(lambda: lens.logged().count('"msg":"ready"') == 2)
     first, second = workers(lens)
     os.kill(first, signal.SIGKILL)
-    until(lambda: lens.logged().count('"msg":"ready"') == 3, 15)
+    until(lambda: lens.logged().count('"msg":"ready"') == 3)
     assert len(workers(lens)) == 2 and second in workers(lens)
     answers = [ask(lens, picture((n, 1, 1))) for n in range(20)]
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.json()["model_id"] for answer in answers} == {"colors"}
-    until(lambda: measured(lens, r"^models_loaded()") == {"": 1.0}, 5)  # each worker says it once a second
+    until(lambda: measured(lens, r"^models_loaded()") == {"": 1.0})  # each worker says it once a second
     in_progress = measured(lens, r'^\S*request_in_progress\{endpoint="(/[^"]*)".*')
     assert {value for path, value in in_progress.items() if path != "/metrics"} == {0.0}
 
@@ -114,3 +111,16 @@ def test_a_plan_is_kept_and_what_was_answered_can_still_be_judged(restarted: Res
     assert {ask(lens, picture((n, 2, 2)), model_id="split").json()["arm"] for n in range(5)} <= {"v1", "v2"}
     said = requests.post(f"{lens.url}/feedback", json={"request_id": restarted.asked, "label": "red"}, timeout=20)
     assert said.status_code == 200
+
+
+def test_who_follows_a_retraining_is_told_of_its_interruption_and_it_goes_on_when_told_to(restarted: Restarted) -> None:
+    kind, last = restarted.job_ended
+    assert (kind, last["state"], last["resumable"]) == ("end", "interrupted", True)
+
+    lens = restarted.lens
+    assert told(lens, "/jobs", id=restarted.job)["state"] == "interrupted"
+    resumed = requests.post(f"{lens.url}/jobs/resume", json={"id": restarted.job}, timeout=10)
+    assert resumed.status_code == 202, resumed.text
+    *_, (_, done) = followed(lens, restarted.job)
+    assert done["state"] == "succeeded"
+    assert not list((lens.home / "jobs").iterdir())

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import random
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,40 +13,12 @@ from typing import Any
 import bentoml
 import pytest
 import requests
-from PIL import Image
 
 from serving.retraining.progress import SHARES
 from tests.contract.conftest import COLORS
+from tests.contract.retraining import HUES, colored, followed, retrain, shade, zipped
 from tests.graphs import mean_color_classifier
 from tests.server import LensServer, lens_server
-
-HUES = {"red": (210, 40, 40), "green": (40, 210, 40), "blue": (40, 40, 210), "yellow": (200, 200, 40)}
-
-
-def shade(label: str, seed: int) -> bytes:
-    """A picture of about that color, different for each seed."""
-    dice = random.Random(f"{label}{seed}")
-    color = tuple(min(255, max(0, part + dice.randint(-35, 35))) for part in HUES[label])
-    image = Image.new("RGB", (40, 40), color)
-    image.putpixel((seed % 40, seed // 40 % 40), (0, 0, 0))
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
-
-
-def zipped(folders: dict[str, list[bytes]]) -> bytes:
-    """A ZIP file of class folders."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for label, pictures in folders.items():
-            for number, picture in enumerate(pictures):
-                archive.writestr(f"{label}/{number:03d}.png", picture)
-    return out.getvalue()
-
-
-def colored(*labels: str, count: int = 20) -> bytes:
-    """A ZIP file with pictures of those colors in folders of their names."""
-    return zipped({label: [shade(label, seed) for seed in range(count)] for label in labels})
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +47,6 @@ def uploaded(lens: LensServer, name: str) -> str:
     answer = requests.post(f"{lens.url}/upload", files=files, data=data, timeout=60)
     assert answer.status_code == 201, answer.text
     return name
-
-
-def retrain(
-    lens: LensServer, archive: bytes | None = None, *, path: str = "/retrain", **fields: object
-) -> requests.Response:
-    files = {"file": ("new_data.zip", archive, "application/zip")} if archive else {"none": ("", b"")}
-    data = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in fields.items()}
-    return requests.post(f"{lens.url}{path}", files=files, data=data, timeout=90)
 
 
 def get(lens: LensServer, path: str, status: int = 200, **query: object) -> dict[str, Any]:
@@ -157,18 +119,6 @@ def test_without_waiting_the_job_is_told_and_can_be_followed(lens: LensServer, b
 
 
 ORDER = ["queued", *SHARES]
-
-
-def followed(lens: LensServer, job_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The server-sent events of a job: their kinds and data."""
-    with requests.get(f"{lens.url}/jobs/events", params={"id": job_id}, stream=True, timeout=60) as stream:
-        assert stream.headers["content-type"].startswith("text/event-stream")
-        kind = ""
-        for line in stream.iter_lines(decode_unicode=True):
-            if line.startswith("event: "):
-                kind = line.removeprefix("event: ")
-            elif line.startswith("data: "):
-                yield kind, json.loads(line.removeprefix("data: "))
 
 
 def test_swapped_labels_end_the_job_and_the_pictures_are_named(lens: LensServer, untouched: str) -> None:
@@ -302,25 +252,3 @@ async def test_bentomls_client_waits_and_cancels(lens: LensServer, base: str, tm
 async def _until(lens: LensServer, job_id: str, holds: Callable[[dict[str, Any]], bool]) -> None:
     events = await asyncio.to_thread(lambda: list(followed(lens, job_id)))
     assert holds(events[-1][1]), events[-1]
-
-
-def test_a_server_that_goes_down_tells_who_waits_and_keeps_the_upload(home: Path) -> None:
-    """SIGTERM in the middle: the job is interrupted, the process ends at once, and the job goes on when told to."""
-    archive = colored(*HUES, count=400)
-    settings = {"LENS_WORKERS": "1"}
-    with lens_server(home, settings) as server:
-        files = {"model": ("m.onnx", mean_color_classifier()), "labels": ("l.json", json.dumps(COLORS).encode())}
-        requests.post(f"{server.url}/upload", files=files, data={"preprocessing": "zero-one"}, timeout=60)
-        job = retrain(server, archive, wait=False).json()["id"]
-        stream = followed(server, job)
-        while next(stream)[1]["state"] == "queued":
-            pass
-        assert server.stop() == 0
-        kind, last = list(stream)[-1]
-        assert (kind, last["state"], last["resumable"]) == ("end", "interrupted", True)
-    with lens_server(home, settings) as server:
-        assert get(server, "/jobs", id=job)["state"] == "interrupted"
-        resumed = requests.post(f"{server.url}/jobs/resume", json={"id": job}, timeout=10)
-        assert resumed.status_code == 202, resumed.text
-        assert list(followed(server, job))[-1][1]["state"] == "succeeded"
-        assert not list((home / "lens" / "jobs").iterdir())

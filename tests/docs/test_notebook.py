@@ -1,4 +1,4 @@
-"""The committed notebook was executed from top to bottom, and holds no picture of the data set."""
+"""The committed notebook is a full run from top to bottom, without pictures of the data set or traces of a machine."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "train_cifar10.ip
 
 @pytest.fixture(scope="module")
 def cells() -> list[dict[str, Any]]:
+    """Those with code."""
     notebook: dict[str, Any] = json.loads(NOTEBOOK.read_text())
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
@@ -22,6 +23,18 @@ def cells() -> list[dict[str, Any]]:
 def test_every_cell_was_run_once_in_order_and_none_failed(cells: list[dict[str, Any]]) -> None:
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     assert not [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
+
+
+def test_it_is_the_run_on_all_pictures_that_made_the_model_in_models(cells: list[dict[str, Any]]) -> None:
+    said = "".join("".join(output.get("text", ())) for cell in cells for output in cell["outputs"])
+    assert "50,000 training pictures" in said
+    assert "this very file" in said, "the outputs are of a model that is not the one in models/"
+
+
+def test_it_names_no_folder_of_the_machine_that_ran_it(root: Path) -> None:
+    text = NOTEBOOK.read_text()
+    assert str(root) not in text
+    assert str(Path.home()) + "/" not in text
 
 
 def test_it_shows_plots_and_none_of_the_data_sets_pictures(cells: list[dict[str, Any]]) -> None:

@@ -10,8 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from serving.errors import ServiceError
-from serving.inputs import body as body_module
-from serving.inputs.body import read_body
+from serving.inputs.body import IN_MEMORY, MAX_FILES, read_body
 
 BOUNDARY = "edge"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -101,9 +100,8 @@ async def test_a_large_picture_that_fits_in_memory_is_never_written_to_a_file() 
     await request.close()
 
 
-async def test_a_body_over_the_bound_is_parsed_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_module, "IN_MEMORY", 100)
-    picture = bytes(2 << 20)
+async def test_a_body_over_the_bound_is_parsed_as_it_comes() -> None:
+    picture = bytes(IN_MEMORY + 1)
 
     request = _request(_form(_part('name="image"; filename="a"', picture)))
 
@@ -128,7 +126,7 @@ async def test_a_form_that_is_none_is_refused(length: bool) -> None:
 
 @pytest.mark.parametrize("length", [True, False])
 async def test_too_many_files_are_told_how_many_may_come_and_what_to_do(length: bool) -> None:
-    parts = [_part(f'name="pictures"; filename="{number}.png"', b"x") for number in range(body_module.MAX_FILES + 1)]
+    parts = [_part(f'name="pictures"; filename="{number}.png"', b"x") for number in range(MAX_FILES + 1)]
     with pytest.raises(ServiceError, match=r"at most 64 files.*one ZIP") as refused:
         await read_body(_request(_form(*parts), length=length))
     assert refused.value.code == "invalid_multipart"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnxruntime as ort
@@ -15,7 +16,7 @@ from runners.runner import OnnxRunner
 from serving.errors import ServiceError
 from serving.optimization.budget import Budget
 from serving.optimization.judging import Bounds
-from serving.optimization.optimizer import Optimizer
+from serving.optimization.optimizer import Optimized, Optimizer
 from serving.registry.file_lock import exclusive
 from serving.registry.records import ModelKey, ModelVersion
 from serving.registry.registry import Registry
@@ -35,7 +36,12 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
-    return written(tmp_path, **{"pictures.zip": zipped(hue_pictures(126))})
+    return written_pictures(tmp_path)
+
+
+def written_pictures(folder: Path) -> list[Path]:
+    """As many as make evidence, in a ZIP file."""
+    return written(folder, **{"pictures.zip": zipped(hue_pictures(126))})
 
 
 def registered(registry: Registry, model: bytes, spec: ModelSpec) -> ModelVersion:
@@ -50,13 +56,29 @@ def optimizer(
     return Optimizer(registry, budget, serving=CPU, available=lambda: available, bounds=bounds)
 
 
-def test_a_mode_that_passes_becomes_a_version_with_its_lineage_and_its_judgement(
-    registry: Registry, pictures: list[Path]
-) -> None:
-    exact = registered(registry, hue_network(), hue_spec())
-    tried: list[str] = []
-    found = optimizer(registry).optimize(exact, pictures, actor="tester", progress=tried.append)
-    assert tried == ["tried int8"]
+@dataclass(frozen=True)
+class Passed:
+    """An exact version, a mode that passed, and what was told on the way."""
+
+    registry: Registry
+    exact: ModelVersion
+    found: Optimized
+    told: list[str]
+
+
+@pytest.fixture(scope="module")
+def optimized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Passed]:
+    """Made once: trying takes seconds."""
+    home, told = tmp_path_factory.mktemp("optimized"), list[str]()
+    with opened(home) as registry:
+        exact = registered(registry, hue_network(), hue_spec())
+        found = optimizer(registry).optimize(exact, written_pictures(home), actor="tester", progress=told.append)
+        yield Passed(registry, exact, found, told)
+
+
+def test_a_mode_that_passes_becomes_a_version_with_its_lineage_and_its_judgement(optimized: Passed) -> None:
+    registry, exact, found = optimized.registry, optimized.exact, optimized.found
+    assert optimized.told == ["tried int8"]
     version = registry.get(ModelKey("hues", "v1-int8"))
     assert found.versions == (version,)
     assert version.spec.execution == Execution(mode="int8", providers=CPU)
@@ -69,19 +91,17 @@ def test_a_mode_that_passes_becomes_a_version_with_its_lineage_and_its_judgement
     assert registry.live_version("hues") is None
 
 
-def test_the_int8_version_runs_as_a_worker_runs_it(registry: Registry, pictures: list[Path]) -> None:
-    exact = registered(registry, hue_network(), hue_spec())
-    version = optimizer(registry).optimize(exact, pictures, actor="tester").versions[0]
+def test_the_int8_version_runs_as_a_worker_runs_it(optimized: Passed) -> None:
+    version = optimized.found.versions[0]
     runner = OnnxRunner(threads=1, providers=CPU, max_batch=4, max_queue=64)
     runner.load("int8", version.model_path, version.spec)
     runner.prove("int8")
     runner.close()
 
 
-def test_a_second_time_makes_a_version_of_another_name(registry: Registry, pictures: list[Path]) -> None:
-    exact = registered(registry, hue_network(), hue_spec())
-    for name in ("v1-int8", "v1-int8-2"):
-        assert optimizer(registry).optimize(exact, pictures, actor="tester").versions[0].key.version == name
+def test_a_second_time_makes_a_version_of_another_name(optimized: Passed, pictures: list[Path]) -> None:
+    again = optimizer(optimized.registry).optimize(optimized.exact, pictures, actor="tester")
+    assert again.versions[0].key.version == "v1-int8-2"
 
 
 def test_random_weights_are_no_evidence_and_their_figures_are_timing_only(
@@ -125,12 +145,14 @@ def test_what_disagrees_is_discarded_with_its_reason(registry: Registry, picture
     ],
 )
 def test_whatever_a_child_does_its_mode_is_discarded_with_the_reason(
-    registry: Registry, pictures: list[Path], monkeypatch: pytest.MonkeyPatch, habit: str, reason: str
+    registry: Registry, pictures: list[Path], habit: str, reason: str
 ) -> None:
-    monkeypatch.setattr("serving.optimization.trial_client._TRIAL", "tests.optimization.misbehaving")
     exact = registered(registry, habit.encode(), hue_spec())
     brief = dataclasses.replace(BUDGET, seconds=5)
-    found = optimizer(registry, budget=brief).optimize(exact, pictures, actor="tester")
+    misbehaving = Optimizer(
+        registry, brief, serving=CPU, available=lambda: CPU, bounds=ANY_SPEED, child="tests.optimization.misbehaving"
+    )
+    found = misbehaving.optimize(exact, pictures, actor="tester")
     assert found.versions == () and reason in found.report.candidates[0].reason
     assert [version.key.version for version in registry.versions()] == ["v1"]
 

@@ -32,6 +32,7 @@ def judged(home: Path, model: Path, spec: ModelSpec, pictures: list[Path]) -> Ju
     return candidate.judgement
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_real_mobilenet_agrees_on_99_percent_of_photos_that_it_was_not_calibrated_on(
     shared: Path, tmp_path: Path

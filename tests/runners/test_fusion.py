@@ -10,8 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from preprocessing.spec import PIXELS, ClassOutput, ImageInput, ModelSpec, TensorInfo
 from preprocessing.transforms import scaled
-from runners import fusion
-from runners.fusion import NotFusible, fuse
+from runners.fusion import LARGEST, NotFusible, fuse
 
 HEIGHT, WIDTH = 6, 5
 TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "float64": TensorProto.DOUBLE}
@@ -118,7 +117,7 @@ def test_the_same_file_and_spec_give_the_same_bytes() -> None:
     assert fuse(_echo(image), _spec(image)) == fuse(_echo(image), _spec(image))
 
 
-def test_what_cannot_be_fused_is_refused_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_fused_is_refused_with_its_reason() -> None:
     image = _image()
     model, spec = _echo(image), _spec(image)
 
@@ -132,6 +131,5 @@ def test_what_cannot_be_fused_is_refused_with_its_reason(monkeypatch: pytest.Mon
     }.items():
         with pytest.raises(NotFusible, match=reason):
             fuse(model, unfit)
-    monkeypatch.setattr(fusion, "LARGEST", len(model) - 1)
     with pytest.raises(NotFusible, match="larger than"):
-        fuse(model, spec)
+        fuse(model + bytes(LARGEST), spec)

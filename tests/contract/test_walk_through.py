@@ -1,4 +1,4 @@
-"""The commands of docs/walk-through.md, run in their order against a server."""
+"""The commands of docs/walk-through.md, run in their order against a server that others use too."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from typing import Any
 
 import pytest
 
-from tests.server import lens_server
+from tests.contract.conftest import colors_again
+from tests.server import LensServer
 
 STEP = re.compile(r"```sh\n(.*?)```\s+```json\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_every_command_answers_as_the_page_says(root: Path, tmp_path: Path) -> None:
+def test_every_command_answers_as_the_page_says(root: Path, colors: LensServer) -> None:
     text = (root / "docs" / "walk-through.md").read_text()
     steps = STEP.findall(text)
     assert len(steps) == text.count("```sh") > 8
-    with lens_server(tmp_path, {"LENS_WORKERS": "2"}) as lens:
-        for command, shown in steps:
-            answer = run(command.replace("http://127.0.0.1:3000", lens.url), root)
-            assert_shown(json.loads(shown), answer)
+    for command, shown in steps:
+        answer = run(command.replace("http://127.0.0.1:3000", colors.url), root)
+        assert_shown(json.loads(shown), answer)
+    colors_again(colors)
 
 
 def run(command: str, folder: Path) -> Any:
