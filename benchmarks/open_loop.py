@@ -148,7 +148,7 @@ class _Client:
         return time.perf_counter() - self._began
 
     async def _exchange(self) -> int:
-        connection = self._idle.pop() if self._idle else await self._connect()
+        connection = self._kept() or await self._connect()
         try:
             status = await connection.exchange(self._request)
         except BaseException:
@@ -159,6 +159,14 @@ class _Client:
         else:
             connection.close()
         return status
+
+    def _kept(self) -> _Connection | None:
+        """The connection that was used last, of those that the server has not closed since: it may, after a while."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable:
+                return connection
+        return None
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
@@ -185,7 +193,7 @@ class _Connection(asyncio.Protocol):
 
     async def exchange(self, request: bytes) -> int:
         if not self._open or self._transport is None:
-            raise ConnectionResetError("closed while it was idle")
+            raise ConnectionResetError("closed before it was used")
         self._received.clear()
         self.reusable = False
         self._answer = asyncio.get_running_loop().create_future()

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -28,11 +26,9 @@ from PIL import Image
 
 from benchmarks.open_loop import Outcome, offer
 from benchmarks.pictures import jpeg
+from benchmarks.retraining_server import job_of, served, submitted
 from benchmarks.workload import Work, multipart
 
-ROOT = Path(__file__).resolve().parent.parent
-PORT = 3955
-START_SECONDS = 120
 CLASSES = ("circle", "square", "stripes")
 _ANSWER_SECONDS = 900
 
@@ -59,41 +55,6 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="an ONNX file to serve and learn from; else the embedded one")
     parser.add_argument("--labels", type=Path, help="its labels")
     return parser.parse_args(argv)
-
-
-@contextmanager
-def served(home: Path) -> Iterator[str]:
-    """A Lens of its own, whose cache is off: every request is worked for."""
-    bentoml_home = home / "lens" / "bentoml"
-    bentoml_home.mkdir(parents=True)
-    ours = {"LENS_HOME": str(home / "lens"), "BENTOML_HOME": str(bentoml_home), "PORT": str(PORT), "LENS_CACHE_MB": "0"}
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bentoml", "serve", "service:Lens"],
-            cwd=ROOT,
-            env={**os.environ, **ours},
-            stdout=log,
-            stderr=log,
-        )
-    url = f"http://127.0.0.1:{PORT}"
-    try:
-        _wait_until_ready(url)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait_until_ready(url: str) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            if requests.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.2)
-    raise TimeoutError("the server did not become ready")
 
 
 def _upload(url: str, model: Path, labels: Path | None) -> None:
@@ -123,12 +84,7 @@ def training(url: str, pictures: Sequence[bytes], seed: int) -> Iterator[None]:
     def teach() -> None:
         for number in range(1_000):
             content = _lessons(pictures, seed * 1_000 + number)
-            job = requests.post(
-                f"{url}/retrain?wait=false",
-                files={"file": ("lessons.zip", content)},
-                data={"activate": "false", "gate": "none", "trust_labels": "true"},
-                timeout=60,
-            ).json()["id"]
+            job = submitted(url, content, gate="none", trust_labels=True)
             begun.set()
             if not _followed(url, job, over):
                 return
@@ -147,7 +103,7 @@ def _followed(url: str, job: str, over: threading.Event) -> bool:
     """Wait for the job's end, and cancel it where the measurement is over before; whether to go on."""
     end = time.monotonic() + _ANSWER_SECONDS
     while time.monotonic() < end:
-        told = requests.get(f"{url}/jobs", params={"id": job}, timeout=30).json()
+        told = job_of(url, job)
         if told["ended_at"] is not None:
             if told["state"] != "succeeded":
                 raise SystemExit(f"the job did not succeed: {told['error']}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,17 +25,46 @@ from serving.learning.judging import compare, judge, right
 from serving.learning.memory import memorize, read_memory
 from serving.learning.reference import reference
 from serving.learning.rehearsal import remembered, shuffled
-from serving.learning.report import DataReport, Issue, Parity, Suspicion, TrainingReport
+from serving.learning.report import DataReport, Epoch, Issue, Parity, Suspicion, TrainingReport
 from serving.learning.splitting import split
 from serving.learning.suspicion import doubted_labels
 from serving.learning.task import Learned, LearningError, LearningTask, Progress, Tell
-from serving.learning.teaching import Pupil, Taught, by_label, features_of, teach
+from serving.learning.teaching import Pupil, by_label, features_of, teach
 
 CANDIDATE = "candidate.onnx"
-NAMED_ISSUES = 200
+NAMED_ISSUES = 1000
 """Entries that a report names; the others are counted."""
 
 PARITY_PICTURES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a learner has: the task, its base in two, what runs that, the pictures to learn from, and those held out."""
+
+    task: LearningTask
+    backbone: Backbone
+    extractor: Extractor
+    pupil: Pupil
+    held_out: Sequence[Example]
+
+    def tensors(self, examples: Sequence[Example]) -> list[np.ndarray]:
+        """Pictures as the network is fed, each without a batch axis."""
+        return [self.extractor.tensor(self.extractor.decode(each.read())) for each in examples]
+
+
+@dataclass(frozen=True, slots=True)
+class Mastered:
+    """What a learner made: ``head`` on the features of ``backbone``, which is the base's own where it did not move."""
+
+    backbone: Backbone
+    head: Head
+    curves: tuple[Epoch, ...]
+    pull: float
+    notes: tuple[str, ...] = ()
+
+
+Learner = Callable[[Material, Tell], Mastered]
 
 
 def learn(task: LearningTask, tell: Tell) -> Learned:
@@ -46,8 +75,22 @@ def learn(task: LearningTask, tell: Tell) -> Learned:
     Raises:
         LearningError: nothing can be learned from these pictures or this base.
     """
+    return learn_by(_last_layer, task, tell)
+
+
+def learn_by(learner: Learner, task: LearningTask, tell: Tell) -> Learned:
+    """The same by any ``learner``: what goes in is looked at, and what comes out is judged, in one way.
+
+    Raises:
+        LearningError: nothing can be learned from these pictures or this base.
+    """
     with open_pictures(task) as (found, issues):
-        return _Learning(task, tell).run(found, issues)
+        return _Learning(learner, task, tell).run(found, issues)
+
+
+def _last_layer(material: Material, tell: Tell) -> Mastered:
+    taught = teach(material.pupil, material.held_out, material.task.options, tell)
+    return Mastered(material.backbone, taught.head, taught.curves, taught.pull)
 
 
 @dataclass
@@ -64,9 +107,10 @@ class _Watch:
 
 
 class _Learning:
-    """One run of ``learn``, phase by phase, while the archive is open."""
+    """One run, phase by phase, while the archive is open."""
 
-    def __init__(self, task: LearningTask, tell: Tell) -> None:
+    def __init__(self, learner: Learner, task: LearningTask, tell: Tell) -> None:
+        self._learner = learner
         self._task = task
         self._tell = tell
         self._watch = _Watch()
@@ -94,10 +138,11 @@ class _Learning:
         classes = plan_classes(self._served, self._base, pictured, labels=options.labels)
         with self._watch.phase("features"):
             pupil, note = self._pupil(classes, training)
+        material = Material(self._task, self._backbone, self._extractor, pupil, held_out)
         with self._watch.phase("learning"):
-            taught = teach(pupil, held_out, options, self._tell)
-        data = _data_report(examples, classes, training, held_out, note)
-        return self._result(classes, taught, training, held_out, data, suspicions)
+            mastered = self._learner(material, self._tell)
+        notes = (*((note,) if note else ()), *mastered.notes)
+        return self._result(material, mastered, _data_report(examples, material, notes), suspicions)
 
     def _cache(self) -> FeatureCache:
         return FeatureCache(self._task.cache, sha256_hex(self._task.model.read_bytes()), self._task.spec.fingerprint)
@@ -134,26 +179,20 @@ class _Learning:
         return Pupil(classes, self._base, training, rehearsal, altered), note
 
     def _result(
-        self,
-        classes: Classes,
-        taught: Taught,
-        training: Sequence[Example],
-        held_out: Sequence[Example],
-        data: DataReport,
-        suspicions: tuple[Suspicion, ...],
+        self, material: Material, mastered: Mastered, data: DataReport, suspicions: tuple[Suspicion, ...]
     ) -> Learned:
+        held_out, labels = material.held_out, material.pupil.classes.labels
         self._tell(Progress(phase="evaluating", done=0, total=len(held_out)))
         with self._watch.phase("evaluating"):
-            features, truths = features_of(held_out), [each.label for each in held_out]
-            answers, before = taught.head.probabilities(features), self._base.probabilities(features)
-            candidate, base = right(truths, classes.labels, answers), right(truths, self._served, before)
-            new = set(classes.labels) - set(self._served)
-            gate = verdict(self._task.options.gate, truths, new, base, candidate)
-            judgement = judge(truths, classes.labels, answers)
+            features, truths = self._seen(mastered, material, held_out), [each.label for each in held_out]
+            answers = mastered.head.probabilities(features)
+            before = self._base.probabilities(features_of(held_out))
+            candidate, base = right(truths, labels, answers), right(truths, self._served, before)
+            gate = verdict(self._task.options.gate, truths, set(labels) - set(self._served), base, candidate)
+            judgement = judge(truths, labels, answers)
         self._tell(Progress(phase="exporting", done=0, total=1))
         with self._watch.phase("exporting"):
-            compared = held_out[:PARITY_PICTURES]
-            found = self._exported(taught.head, training, compared, answers[: len(compared)])
+            found = self._exported(mastered, material, answers)
         report = TrainingReport(
             accuracy=judgement.accuracy,
             data=data,
@@ -162,42 +201,45 @@ class _Learning:
             base=judge(truths, self._served, before),
             paired=compare(base, candidate),
             gate=gate,
-            curves=taught.curves,
-            pull=taught.pull,
+            curves=mastered.curves,
+            pull=mastered.pull,
             parity=found,
-            reference=reference(classes.labels, answers, features),
+            reference=reference(labels, answers, features),
             seconds=self._watch.seconds,
         )
-        path = self._task.folder / CANDIDATE
-        return Learned(model=path, labels=classes.labels, report=report, accepted=gate.passed)
+        return Learned(model=self._task.folder / CANDIDATE, labels=labels, report=report, accepted=gate.passed)
 
-    def _exported(
-        self, head: Head, training: Sequence[Example], compared: Sequence[Example], expected: np.ndarray
-    ) -> Parity:
-        before = read_memory(self._backbone.graph, head.weights.shape[1])
-        memory = memorize(features_of(training), [each.label for each in training], before)
-        path = self._task.folder / CANDIDATE
-        spec = export(self._backbone, head, self._task.spec, path, memory)
-        tensors = [self._extractor.tensor(self._extractor.decode(each.read())) for each in compared]
-        return parity(path, spec, tensors, expected, threads=self._task.threads)
+    def _exported(self, mastered: Mastered, material: Material, answers: np.ndarray) -> Parity:
+        training, path = material.pupil.examples, self._task.folder / CANDIDATE
+        features, labels = self._seen(mastered, material, training), [each.label for each in training]
+        # What the base remembers are features of its own: a backbone that moved has others.
+        before = read_memory(self._backbone.graph, features.shape[1]) if self._keeps_backbone(mastered) else None
+        memory = memorize(features, labels, before)
+        spec = export(mastered.backbone, mastered.head, self._task.spec, path, memory)
+        tensors = material.tensors(material.held_out[:PARITY_PICTURES])
+        return parity(path, spec, tensors, answers[: len(tensors)], threads=self._task.threads)
+
+    def _seen(self, mastered: Mastered, material: Material, examples: Sequence[Example]) -> np.ndarray:
+        """The features, float32 [examples, features], that the mastered head reads."""
+        if self._keeps_backbone(mastered):
+            return features_of(examples)
+        with closing(Extractor(mastered.backbone, self._task.spec, threads=self._task.threads)) as extractor:
+            return extractor.features(material.tensors(examples))
+
+    def _keeps_backbone(self, mastered: Mastered) -> bool:
+        return mastered.backbone is self._backbone
 
 
-def _data_report(
-    examples: Examples,
-    classes: Classes,
-    training: Sequence[Example],
-    held_out: Sequence[Example],
-    note: str | None,
-) -> DataReport:
+def _data_report(examples: Examples, material: Material, notes: tuple[str, ...]) -> DataReport:
     return DataReport(
         pictures=len(examples.examples),
         classes=dict(sorted(Counter(each.label for each in examples.examples).items())),
-        new_labels=classes.new,
-        training=len(training),
-        held_out=len(held_out),
+        new_labels=material.pupil.classes.new,
+        training=len(material.pupil.examples),
+        held_out=len(material.held_out),
         counts=dict(sorted(Counter(issue.reason for issue in examples.issues).items())),
         issues=tuple(examples.issues[:NAMED_ISSUES]),
-        notes=(note,) if note else (),
+        notes=notes,
     )
 
 

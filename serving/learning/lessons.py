@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +21,18 @@ KNOWN_WEIGHT = 2.0
 class Rehearsal:
     """Features [n, features] that stand in for the classes without pictures.
 
-    Together they count ``weight`` times what a class with pictures does.
+    Together they count ``weight`` times what a class with pictures does.  ``imagined`` ones lie nearer to the middle of
+    their classes than pictures do.
     """
 
     features: np.ndarray
     weight: float
+    imagined: bool = False
 
     def parted(self) -> tuple[Rehearsal, Rehearsal]:
         """Four fifths of it, and the others."""
         judging = np.arange(len(self.features)) % 5 == 0
-        return Rehearsal(self.features[~judging], self.weight), Rehearsal(self.features[judging], self.weight)
+        return replace(self, features=self.features[~judging]), replace(self, features=self.features[judging])
 
 
 def lesson(

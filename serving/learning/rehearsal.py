@@ -16,10 +16,10 @@ PER_CLASS = 100
 MOST_REMEMBERED = 5000
 MOST_SHUFFLED = 400
 
-REMEMBERED_WEIGHT = 6.0
+REMEMBERED_WEIGHT = 9.0
 """How much a remembered class counts: more than one with pictures, because what is imagined is easier than they are."""
 
-MOST_REMEMBERED_WEIGHT = 24.0
+MOST_REMEMBERED_WEIGHT = 36.0
 """What all of them may count together for each class with pictures: of a thousand, each counts less."""
 
 SHUFFLED_WEIGHT = 1.0
@@ -37,7 +37,7 @@ def remembered(classes: Classes, memory: Memory | None, seed: int) -> Rehearsal 
     count = min(PER_CLASS, MOST_REMEMBERED // len(labels) + 1)
     features = np.vstack([memory.imagine(label, count, seed + place) for place, label in enumerate(labels)])
     weight = min(REMEMBERED_WEIGHT * len(classes.frozen), MOST_REMEMBERED_WEIGHT * len(classes.learned))
-    return Rehearsal(features, weight)
+    return Rehearsal(features, weight, imagined=True)
 
 
 def shuffled(examples: Sequence[Example], extractor: Extractor, seed: int) -> Rehearsal:

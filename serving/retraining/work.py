@@ -81,7 +81,9 @@ class Work:
     def _done(self, job: Job) -> State:
         base = self._bench.versions.get(job.asked.base)
         learned = self._learned(job, base)
-        self._say(job, JobProgress(phase="registering", fraction=overall("registering", 0, 1)))
+        self._say(
+            job, JobProgress(phase="registering", fraction=overall("registering", 0, 1, job.asked.options.method))
+        )
         spec = self._bench.candidates.prove(learned, base)
         if self._stopping():
             raise _Ended(self._failed(job, "interrupted", INTERRUPTED))
@@ -117,7 +119,7 @@ class Work:
                     return heard
                 now = time.monotonic()
                 if heard is not None and (now - last_told >= _TELL_EVERY_S or heard.epoch is not None):
-                    self._say(job, told(heard, now - started))
+                    self._say(job, told(heard, now - started, job.asked.options.method))
                     last_told = now
                 elif heard is None:
                     self._check(job)

@@ -13,8 +13,8 @@ from benchmarks.workload import raw
 
 
 @contextmanager
-def serving(*statuses: int, chunked: bool = False) -> Iterator[str]:
-    """A server that answers with these statuses in turn."""
+def serving(*statuses: int, chunked: bool = False, hangs_up: bool = False) -> Iterator[str]:
+    """A server that answers with these statuses in turn; ``hangs_up`` closes connections that it promised to keep."""
     numbers = count()
 
     class Handler(BaseHTTPRequestHandler):
@@ -31,6 +31,7 @@ def serving(*statuses: int, chunked: bool = False) -> Iterator[str]:
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"{}")
+            self.close_connection = hangs_up
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
@@ -60,6 +61,12 @@ def test_every_arrival_is_answered(chunked: bool) -> None:
         seen = offer(url, raw("picture", [b"x" * 100_000]), 100.0, 0.3)
     assert seen.sent == len(schedule(100.0, 0.3))
     assert (seen.answered, seen.refused, seen.failed) == (seen.sent, 0, 0)
+
+
+def test_a_connection_that_was_closed_while_it_was_idle_is_not_used_again() -> None:
+    with serving(200, hangs_up=True) as url:
+        seen = offer(url, raw("picture", [b"x"]), 4.0, 1.5)
+    assert (seen.sent, seen.answered, seen.failed) == (len(schedule(4.0, 1.5)), seen.sent, 0)
 
 
 def test_a_refusal_is_no_failure_and_no_answer() -> None:

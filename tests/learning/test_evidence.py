@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,32 @@ def test_a_third_of_wrong_labels_among_new_classes_is_doubted() -> None:
     assert doubted_labels(examples, ("a", "b"), base) == []
     found = doubted_labels(wrong, ("a", "b"), base)
     assert [(each.label, each.looks_like) for each in found] == [("x", "y"), ("y", "x")]
+
+
+def mislabelled(examples: list[Example], every: int) -> list[Example]:
+    """The same with each ``every``th label of a and b exchanged."""
+    other = {"a": "b", "b": "a"}
+    return [
+        replace(each, label=other[each.label]) if place % every == 0 else each for place, each in enumerate(examples)
+    ]
+
+
+def test_a_fifth_of_wrong_labels_is_doubted_where_base_and_pictures_agree() -> None:
+    examples = clouds({"a": (0.6, 0), "b": (0, 0.6)}, 100)
+    base = Head(np.eye(2) * 3, np.zeros(2))
+
+    assert doubted_labels(examples, ("a", "b"), base) == []
+    assert doubted_labels(mislabelled(examples, 10), ("a", "b"), base) == []
+    found = doubted_labels(mislabelled(examples, 4), ("a", "b"), base)
+    assert [(each.label, each.looks_like) for each in found] == [("a", "b"), ("b", "a")]
+    assert sum(name.startswith("b/") for name in found[0].pictures) > 0.8 * len(found[0].pictures)
+
+
+def test_a_base_that_does_not_see_what_it_is_shown_is_no_witness() -> None:
+    examples = clouds({"a": (0.6, 0), "b": (0, 0.6)}, 100)
+    blind = Head(np.array([[1.0, 1.0], [-1.0, -1.0]]), np.zeros(2))
+
+    assert doubted_labels(mislabelled(examples, 4), ("a", "b"), blind) == []
 
 
 def test_a_base_that_knows_a_class_by_kind_only_doubts_a_whole_swap() -> None:

@@ -24,3 +24,10 @@ def test_the_time_left_is_guessed_once_there_is_something_to_go_on() -> None:
     half = told(Progress(phase="features", done=80, total=100, epoch=None), 10.0)
     assert half.eta_s == pytest.approx(10 / half.fraction * (1 - half.fraction), abs=0.1)
     assert told(Progress(phase="learning", done=3, total=30, epoch=3, loss=0.5), 10.0).loss == 0.5
+
+
+def test_of_a_whole_network_nearly_all_is_the_learning() -> None:
+    assert overall("learning", 0, 30, "full") < 0.1
+    assert overall("learning", 30, 30, "full") > 0.95
+    assert overall("registering", 1, 1, "full") == pytest.approx(1)
+    assert told(Progress(phase="learning", done=10, total=30), 100, "full").eta_s == pytest.approx(200, rel=0.2)

@@ -1,0 +1,1 @@
+"""What learning is worth, on real pictures: ``python -m benchmarks.learning`` measures, and fills docs/learning.md."""
