@@ -16,6 +16,7 @@ from typing import Protocol
 from runners.errors import RunnerError
 from runners.host import Host
 from runners.model import Model
+from runners.quicker import Quicker
 from runners.rows import Answer, Feed
 from runners.warmup import WARMUP_SECONDS
 
@@ -29,11 +30,9 @@ GAIN = 1.1
 
 LOOK_S = 0.1
 CALM_LOOKS = 5
-"""A wide session is loaded and tried once so many looks in a row, so many seconds apart, found one caller or none: it
-is for a calm host, and the cores of a busy one belong to its callers."""
-
-_TRIALS = 4
-"""Runs of each session; the first one of a session allocates."""
+"""A wide session is loaded once so many looks in a row, so many seconds apart, found one caller or none: it is for a
+calm host, and the cores of a busy one belong to its callers.
+"""
 
 
 class Load(Protocol):
@@ -59,6 +58,8 @@ class Candidate:
 class WideSessions:
     """Gives models a wide session each, while the budget lasts.
 
+    Whether it is quicker is found out on the lone runs themselves: a trial apart would measure whatever else had the
+    cores at that moment, the very caller it is for among them.
     The weights are in memory once more for each: their files' sizes together stay within ``max_bytes``.
 
     Args:
@@ -90,25 +91,21 @@ class WideSessions:
 
     def beside(self, candidate: Candidate) -> Model:
         """The model with a wide session that is loaded meanwhile; the model alone where that would not pay."""
-        seconds = _seconds(candidate.model, candidate.feed, runs=1)
+        seconds = _seconds(candidate.model, candidate.feed)
         if seconds < self._worthwhile or not self._spend(candidate.size):
             return candidate.model
         load, on_close = partial(self._open, candidate), partial(self._give_back, candidate.size)
-        return _WideModel(self._host, candidate, load, on_close, self._look)
+        return _WideModel(self._host, candidate, load, on_close, look=self._look, gain=self._gain)
 
     def _open(self, candidate: Candidate) -> Model | None:
-        """The wide session, warm; None where it does not load, does not run, or is no quicker."""
+        """The wide session, warm; None where it does not load or run."""
         try:
             wide = candidate.load(threads=self._threads, spinning=True)
+            wide.run(candidate.feed, deadline=time.monotonic() + WARMUP_SECONDS)
         except RunnerError as reason:
             logger.warning("a model has no session on all cores: %s", reason)
             return None
-        seconds = _seconds(wide, candidate.feed, runs=_TRIALS)
-        if seconds and seconds * self._gain < _seconds(candidate.model, candidate.feed, runs=_TRIALS):
-            return wide
-        logger.info("a model has no session on all cores: it is no quicker there")
-        wide.close()
-        return None
+        return wide
 
     def _spend(self, size: int) -> bool:
         with self._spending:
@@ -121,21 +118,18 @@ class WideSessions:
             self._left += size
 
 
-def _seconds(model: Model, feed: Feed, *, runs: int) -> float:
-    """What a run takes, the best of so many; 0 where one fails."""
-    times = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        try:
-            model.run(feed, deadline=time.monotonic() + WARMUP_SECONDS)
-        except RunnerError:
-            return 0.0
-        times.append(time.perf_counter() - started)
-    return min(times)
+def _seconds(model: Model, feed: Feed) -> float:
+    """What a run takes; 0 where it fails."""
+    started = time.perf_counter()
+    try:
+        model.run(feed, deadline=time.monotonic() + WARMUP_SECONDS)
+    except RunnerError:
+        return 0.0
+    return time.perf_counter() - started
 
 
 class _WideModel:
-    """A model that runs on all cores what begins while nothing else is under way.
+    """A model that runs on all cores what begins while nothing else is under way, where that is quicker.
 
     The look is taken once, at the beginning: what begins meanwhile shares the cores with one wide run.
     """
@@ -146,13 +140,16 @@ class _WideModel:
         candidate: Candidate,
         load: Callable[[], Model | None],
         on_close: Callable[[], None],
+        *,
         look: float,
+        gain: float,
     ) -> None:
         self._host = host
         self._narrow = candidate.model
         self._names = candidate.feed.keys()
         self._on_close = on_close
         self._look = look
+        self._quicker = Quicker(gain)
         self._wide: Model | None = None
         self._closed = threading.Event()
         self._loading = threading.Thread(target=self._load, args=(load,), name="lens-wide", daemon=True)
@@ -164,10 +161,18 @@ class _WideModel:
     def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
         alone = self._host.begin()
         try:
-            wide = self._wide if alone and inputs.keys() == self._names else None
-            return (wide or self._narrow).run(inputs, deadline=deadline)
+            if alone and self._wide is not None and inputs.keys() == self._names:
+                return self._run_alone(inputs, self._wide, deadline)
+            return self._narrow.run(inputs, deadline=deadline)
         finally:
             self._host.end()
+
+    def _run_alone(self, inputs: Feed, wide: Model, deadline: float | None) -> Answer:
+        way = self._quicker.choose()
+        started = time.perf_counter()
+        answer = (self._narrow, wide)[way].run(inputs, deadline=deadline)
+        self._quicker.record(way, (time.perf_counter() - started) / self.rows(inputs))
+        return answer
 
     def close(self) -> None:
         self._closed.set()
@@ -180,17 +185,8 @@ class _WideModel:
     def _load(self, load: Callable[[], Model | None]) -> None:
         """In a thread of its own, once the host is calm: the version is live without it."""
         looks = 0
-        while not self._closed.wait(self._look):
-            looks = looks + 1 if self._host.under_way() <= 1 else 0
-            if looks >= CALM_LOOKS and self._load_alone(load):
+        while looks < CALM_LOOKS:
+            if self._closed.wait(self._look):
                 return
-
-    def _load_alone(self, load: Callable[[], Model | None]) -> bool:
-        """Load it if nothing else is under way: workers that tried at the same time would each find it no quicker."""
-        alone = self._host.begin()
-        try:
-            if alone:
-                self._wide = load()
-            return alone
-        finally:
-            self._host.end()
+            looks = looks + 1 if self._host.under_way() <= 1 else 0
+        self._wide = load()

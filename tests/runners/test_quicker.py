@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from runners.quicker import JUDGED_EVERY, TRIALS, Quicker
+
+
+def ways(quicker: Quicker, seconds: tuple[float, float], runs: int) -> list[int]:
+    """The ways of so many runs that take so long each."""
+    chosen = []
+    for _ in range(runs):
+        chosen.append(quicker.choose())
+        quicker.record(chosen[-1], seconds[chosen[-1]])
+    return chosen
+
+
+def test_each_way_is_tried_in_turns_and_then_the_quicker_one_is_taken() -> None:
+    assert ways(Quicker(1.1), (0.010, 0.005), 20) == [0, 1] * TRIALS + [1] * (20 - 2 * TRIALS)
+    assert ways(Quicker(1.1), (0.005, 0.010), 20) == [0, 1] * TRIALS + [0] * (20 - 2 * TRIALS)
+
+
+def test_the_second_way_has_to_be_worth_it() -> None:
+    assert ways(Quicker(1.1), (0.0105, 0.0100), 20)[-1] == 0
+    assert ways(Quicker(1.1), (0.0111, 0.0100), 20)[-1] == 1
+
+
+def test_one_slow_run_of_a_trial_says_nothing() -> None:
+    quicker = Quicker(1.1)
+    ways(quicker, (0.010, 9.0), 2)
+    assert ways(quicker, (0.010, 0.005), 20)[-1] == 1
+
+
+def test_a_judgement_is_revised() -> None:
+    quicker = Quicker(1.1)
+    assert ways(quicker, (0.010, 0.020), JUDGED_EVERY)[-1] == 0
+    assert ways(quicker, (0.010, 0.005), JUDGED_EVERY)[-1] == 1
+
+
+def test_the_slower_way_gets_less_than_one_run_in_a_hundred() -> None:
+    assert ways(Quicker(1.1), (0.010, 0.005), 10 * JUDGED_EVERY).count(0) == 10 * TRIALS
