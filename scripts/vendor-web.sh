@@ -5,8 +5,9 @@ set -euo pipefail
 
 PREACT=11.2.0
 HTM=3.1.1
-UPLOT=1.6.32
 INTER=5.3.0
+FONTTOOLS=4.68.0
+BROTLI=1.2.1
 
 target=$(cd "$(dirname "$0")/../serving/web" && pwd)/vendor
 work=$(mktemp -d)
@@ -23,7 +24,6 @@ module() { sed '/^\/\/# sourceMappingURL=/d' "$1"; }
 
 package preact "$PREACT"
 package htm "$HTM"
-package uplot "$UPLOT"
 package @fontsource-variable/inter "$INTER"
 
 rm -rf "$target"
@@ -32,11 +32,20 @@ module "$work/preact/dist/preact.mjs" >"$target/preact-$PREACT.js"
 # Browsers find a module by its address, not by a package's name.
 module "$work/preact/hooks/dist/hooks.mjs" | sed "s|from\"preact\"|from\"./preact-$PREACT.js\"|" >"$target/preact-hooks-$PREACT.js"
 module "$work/htm/dist/htm.module.js" >"$target/htm-$HTM.js"
-# Only the script form is published small; this one line makes a module of it.
-{ cat "$work/uplot/dist/uPlot.iife.min.js"; echo; echo "export default uPlot;"; } >"$target/uplot-$UPLOT.js"
-cp "$work/uplot/dist/uPlot.min.css" "$target/uplot-$UPLOT.css"
-cp "$work/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2" "$target/inter-$INTER.woff2"
-for name in preact htm uplot; do cp "$work/$name/LICENSE" "$target/licenses/$name.txt"; done
+
+# The page is written in few of the font's characters and weights.  The others it may meet in names are a second file,
+# which browsers fetch when they need it.
+python3 -m venv "$work/fonts"
+"$work/fonts/bin/pip" install --quiet --disable-pip-version-check "fonttools==$FONTTOOLS" "brotli==$BROTLI"
+font() { "$work/fonts/bin/python" -m "fontTools.$1" "${@:2}"; }
+# characters NAME RANGES: the font with these alone, and their kerning and figures of one width
+characters() {
+    font subset "$work/inter.ttf" --unicodes="$2" --layout-features=kern,tnum --flavor=woff2 --output-file="$target/$1-$INTER.woff2"
+}
+font varLib.instancer --quiet --no-recalc-timestamp "$work/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2" wght=400:700 -o "$work/inter.ttf"
+characters inter "U+0020-007E,U+00B7,U+00D7,U+00F7,U+2013,U+2019,U+201C,U+201D,U+2026,U+2212"
+characters inter-more "U+00A0-00B6,U+00B8-00D6,U+00D8-00F6,U+00F8-0131,U+0152-0153,U+02BB-02DC,U+2014-2018,U+201A-201B,U+201E-2025,U+2027-2211"
+for name in preact htm; do cp "$work/$name/LICENSE" "$target/licenses/$name.txt"; done
 cp "$work/@fontsource-variable/inter/LICENSE" "$target/licenses/inter.txt"
 
 cat >"$target/README.md" <<TABLE
@@ -49,10 +58,9 @@ Written by \`scripts/vendor-web.sh\`; not edited by hand.
 | \`preact-$PREACT.js\` | preact | $PREACT | MIT | the comment that names a source map is gone |
 | \`preact-hooks-$PREACT.js\` | preact | $PREACT | MIT | the same, and \`"preact"\` is a relative address |
 | \`htm-$HTM.js\` | htm | $HTM | Apache-2.0 | no |
-| \`uplot-$UPLOT.js\` | uplot | $UPLOT | MIT | a last line exports it |
-| \`uplot-$UPLOT.css\` | uplot | $UPLOT | MIT | no |
-| \`inter-$INTER.woff2\` | @fontsource-variable/inter | $INTER | OFL-1.1 | no |
+| \`inter-$INTER.woff2\` | @fontsource-variable/inter | $INTER | OFL-1.1 | the characters and weights (400 to 700) that the page is written in |
+| \`inter-more-$INTER.woff2\` | @fontsource-variable/inter | $INTER | OFL-1.1 | the other Latin characters, in these weights |
 
 Their licences are in \`licenses/\`, their digests in \`SHA256SUMS\`.  The version is part of the name, so browsers may keep them for good.
 TABLE
-(cd "$target" && sha256sum ./*.js ./*.css ./*.woff2 >SHA256SUMS)
+(cd "$target" && sha256sum ./*.js ./*.woff2 >SHA256SUMS)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,12 @@ _FINISHING_S = 15.0
 """Before an upload's deadline, what making the fastest mode live and answering may take."""
 
 
+Report = Callable[[str], None]
+"""Hears which part of the way begins: "inspecting", "proving", "storing", "warming" or "optimizing"; it may be called
+from any thread.
+"""
+
+
 class Prover(Protocol):
     """Runs an unknown model where it can do no harm, and says what it is."""
 
@@ -37,8 +43,11 @@ class Prover(Protocol):
         preprocessing: Mapping[str, Any] | str | None = None,
         labels: tuple[str, ...] | None = None,
         threshold: float = 0.0,
+        report: Report = ...,
     ) -> ModelSpec:
-        """The spec of the model at ``path``, or a ``ServiceError`` with the reason it was refused."""
+        """The spec of the model at ``path``, or a ``ServiceError`` with the reason it was refused; it reports
+        "inspecting" and "proving".
+        """
 
 
 class Versions(Protocol):
@@ -136,8 +145,10 @@ class Publisher:
         self._proofs = asyncio.Semaphore(concurrency)
         self._optimizations = asyncio.Semaphore(1)
 
-    async def publish(self, upload: Upload) -> Published:
-        """Bring ``upload`` in; when this returns with a report, every following request can meet it.
+    async def publish(self, upload: Upload, report: Report = lambda _part: None) -> Published:
+        """Bring ``upload`` in; when this returns with a live report, every following request can meet it.
+
+        ``report`` hears of each part of the way as it begins.
 
         Raises:
             ServiceError: ``invalid_name``, ``version_exists``, what the proof refuses, ``storage_full``,
@@ -147,7 +158,8 @@ class Publisher:
         wanted = valid_name(upload.version, "version") if upload.version else None
         if wanted and self._versions.has(ModelKey(model_id, wanted)):
             raise ServiceError("version_exists", f"Version {wanted!r} of {model_id!r} exists; versions never change.")
-        spec = await self._prove(upload)
+        spec = await self._prove(upload, report)
+        report("storing")
         version = await asyncio.to_thread(
             self._versions.register,
             upload.path,
@@ -158,11 +170,14 @@ class Publisher:
             actor=upload.actor,
             source=upload.source,
         )
-        report = await self._activate(upload, version.key)
-        optimization = await self._optimize(upload, version, live=report is not None) if upload.optimize else None
-        return Published(version, report, report is not None and upload.default, optimization)
+        live = await self._activate(upload, version.key, report)
+        optimization = None
+        if upload.optimize:
+            report("optimizing")
+            optimization = await self._optimize(upload, version, live=live is not None)
+        return Published(version, live, live is not None and upload.default, optimization)
 
-    async def _prove(self, upload: Upload) -> ModelSpec:
+    async def _prove(self, upload: Upload, report: Report) -> ModelSpec:
         async with self._proofs:
             return await asyncio.to_thread(
                 self._prover.prove,
@@ -170,14 +185,16 @@ class Publisher:
                 preprocessing=upload.preprocessing,
                 labels=upload.labels,
                 threshold=upload.threshold,
+                report=report,
             )
 
-    async def _activate(self, upload: Upload, key: ModelKey) -> LiveReport | None:
+    async def _activate(self, upload: Upload, key: ModelKey, report: Report) -> LiveReport | None:
         wanted = upload.activate
         if wanted is None:
             wanted = self._versions.live_version(key.id) is None
         if not wanted:
             return None
+        report("warming")
         try:
             return await self._activator.activate(key, default=upload.default, actor=upload.actor)
         except ServiceError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from serving import schemas
 from serving.api import description
+from serving.api.encoding import zipped
+from serving.api.event_stream import event, event_stream
 from serving.api.predictions import validation_detail
 from serving.api.responses import JSON
 from serving.errors import ServiceError, invalid_field, missing_field
@@ -24,8 +25,6 @@ from serving.retraining.retraining import Retraining
 
 PAGE = 1000
 _DEFAULT_PAGE = 100
-_HEARTBEAT_S = 15.0
-"""What stands between us and a reader may close a connection on which nothing comes."""
 
 
 class JobsAPI:
@@ -38,7 +37,7 @@ class JobsAPI:
         """``GET /jobs[?id=][&limit=]``: one job with its report, or the newest without."""
         job_id = request.query_params.get("id")
         if job_id:
-            return JSON(answer(await self._retraining.get(job_id)))
+            return await zipped(request, JSON(answer(await self._retraining.get(job_id))))
         told = [described(job) for job in await self._retraining.list(_limit(request))]
         return JSON({"jobs": told, "request_id": current().request_id})
 
@@ -56,8 +55,7 @@ class JobsAPI:
         if not job_id:
             raise missing_field("id", place="query")
         await self._retraining.get(job_id)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(self._retraining, job_id), media_type="text/event-stream", headers=headers)
+        return event_stream(_events(self._retraining, job_id))
 
 
 def described(job: Job) -> dict[str, Any]:
@@ -110,27 +108,9 @@ def _message(job: Job) -> str:
 
 
 async def _events(retraining: Retraining, job_id: str) -> AsyncIterator[bytes]:
-    """Events "progress" and a last one "end", with the job as data; comments where nothing happens for long."""
-    changes = retraining.watch(job_id)
-    next_one = asyncio.ensure_future(anext(changes))
-    try:
-        while True:
-            done, _ = await asyncio.wait({next_one}, timeout=_HEARTBEAT_S)
-            if not done:
-                yield b": still there\n\n"
-                continue
-            job = next_one.result()
-            yield _event(job)
-            next_one = asyncio.ensure_future(anext(changes))
-    except StopAsyncIteration:
-        return
-    finally:
-        next_one.cancel()
-
-
-def _event(job: Job) -> bytes:
-    kind = b"end" if job.ended else b"progress"
-    return b"event: %s\nid: %d\ndata: %s\n\n" % (kind, job.revision, orjson.dumps(described(job)))
+    """Events "progress" and a last one "end", with the job as data."""
+    async for job in retraining.watch(job_id):
+        yield event("end" if job.ended else "progress", orjson.dumps(described(job)), number=job.revision)
 
 
 async def _asked_id(request: Request) -> str:

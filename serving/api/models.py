@@ -16,6 +16,8 @@ from starlette.responses import Response
 
 from preprocessing.labels import parse_labels
 from serving.api import cursor, description
+from serving.api.encoding import zipped
+from serving.api.narration import Report, narrated
 from serving.api.responses import JSON
 from serving.errors import ServiceError, invalid_field, missing_field
 from serving.inputs.body import Body, read_body
@@ -66,21 +68,8 @@ class ModelsAPI:
         name = _text(body, "name")
         given = name or _text(body, "id")
         model_id = given or name_from_filename(model.filename or "model.onnx")
-        async with self._stored(model, *_pictures(body)) as (path, *pictures):
-            options = await _upload_options(body)
-            upload = Upload(
-                path=path,
-                pictures=tuple(pictures),
-                id=model_id,
-                name=name or model_id,
-                version=_text(body, "version"),
-                activate=True,
-                default=True,
-                actor=current().actor,
-                deadline=current().deadline,
-                **options,
-            )
-            return _created(await self._publisher.publish(upload))
+        said = {"id": model_id, "name": name or model_id, "version": _text(body, "version")}
+        return await self._publish(body, model, **said, activate=True, default=True)
 
     async def register(self, request: Request) -> Response:
         """``/models/upload``: registers beside the others."""
@@ -91,21 +80,7 @@ class ModelsAPI:
         if missing or model is None:
             detail = missing_field(*missing).detail
             raise ServiceError("missing_upload_field", detail)
-        async with self._stored(model, *_pictures(body)) as (path, *pictures):
-            options = await _upload_options(body)
-            upload = Upload(
-                path=path,
-                pictures=tuple(pictures),
-                id=str(values["id"]),
-                name=str(values["name"]),
-                version=values["version"],
-                activate=_activation(body),
-                default=False,
-                actor=current().actor,
-                deadline=current().deadline,
-                **options,
-            )
-            return _created(await self._publisher.publish(upload))
+        return await self._publish(body, model, **values, activate=_activation(body), default=False)
 
     async def list(self, request: Request) -> Response:
         """``GET /models[?id=][&limit=][&cursor=]``: the versions, one entry each, a page at a time."""
@@ -114,14 +89,13 @@ class ModelsAPI:
         routing = self._catalogue.routing()
         found = await to_thread(self._catalogue.page, _id(request), after=place, limit=limit + 1)
         entries = await to_thread(lambda: [description.entry(version, routing) for version in found[:limit]])
-        return JSON(
-            {
-                "models": entries,
-                "default": routing.default_id,
-                "generation": routing.generation,
-                "next": cursor.after(found[limit - 1].place) if len(found) > limit else None,
-            }
-        )
+        told = {
+            "models": entries,
+            "default": routing.default_id,
+            "generation": routing.generation,
+            "next": cursor.after(found[limit - 1].place) if len(found) > limit else None,
+        }
+        return await zipped(request, JSON(told))
 
     async def info(self, request: Request) -> Response:
         """``GET /models/info?id=[&version=]``: all that is known about one version."""
@@ -133,7 +107,7 @@ class ModelsAPI:
         changes = await to_thread(self._catalogue.history, model_id, limit=PAGE)
         told = [description.change(number, each) for number, each in changes if _concerns(each, version.key)]
         short = description.entry(version.summary, routing)
-        return JSON({**short, **description.description(version), "history": told})
+        return await zipped(request, JSON({**short, **description.description(version), "history": told}))
 
     async def history(self, request: Request) -> Response:
         """``GET /models/history[?id=][&limit=][&cursor=]``: who did what when, newest first, deletions included."""
@@ -145,6 +119,17 @@ class ModelsAPI:
         )
         told = [description.change(number, each) for number, each in found[:limit]]
         return JSON({"changes": told, "next": str(told[-1]["number"]) if len(found) > limit else None})
+
+    async def _publish(self, body: Body, model: UploadFile, **said: Any) -> Response:
+        """What ``model`` became, told part by part where the caller wants that; ``said`` are fields of ``Upload``."""
+
+        async def publish(report: Report) -> Response:
+            async with self._stored(model, *_pictures(body)) as (path, *pictures):
+                told = {**said, **await _upload_options(body), "path": path, "pictures": tuple(pictures)}
+                upload = Upload(**told, actor=current().actor, deadline=current().deadline)
+                return _created(await self._publisher.publish(upload, report))
+
+        return await narrated(publish) if _flag(body, "progress") else await publish(lambda _part: None)
 
     def _wanted(self, model_id: str, version: str | None, routing: Routing) -> ModelKey:
         """The version asked for, else the live one, else the newest."""

@@ -30,6 +30,10 @@ _UPLOAD_OPTIONS: JsonObject = {
     "labels": {**_FILE, "description": "JSON list, index map, or one label a line."},
     "preprocessing": _PREPROCESSING,
     "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+    "progress": {
+        "type": "boolean",
+        "description": "Answer 200 with server-sent events: each phase as it begins, then the status and the answer.",
+    },
     "optimize": {"type": "string", "enum": ["auto", "off"], "description": "auto tries faster modes of execution."},
     "pictures": {
         "type": "array",

@@ -13,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.api.encoding import zipped
 from serving.api.responses import JSON
 from serving.errors import invalid_field
 from serving.observability.request_context import current
@@ -43,7 +44,8 @@ class WatchAPI:
         steps = _whole(request, "steps", 60, 1, MOST_STEPS)
         async with self._one_at_a_time:
             found = await asyncio.to_thread(self._look, seconds, steps)
-        return JSON({**found, "request_id": current().request_id}, headers={"Cache-Control": "no-store"})
+        told = JSON({**found, "request_id": current().request_id}, headers={"Cache-Control": "no-store"})
+        return await zipped(request, told)
 
     def _look(self, seconds: int, steps: int) -> dict[str, Any]:
         now = time.time()

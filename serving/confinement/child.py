@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,25 +49,35 @@ class ChildFailed(Exception):
         self.code = code
 
 
+Hear = Callable[[str], None]
+
+
 def ask_child(
-    module: str, request: Mapping[str, Any], limits: Limits, *, task: str, scratch: Path | None = None
+    module: str,
+    request: Mapping[str, Any],
+    limits: Limits,
+    *,
+    task: str,
+    scratch: Path | None = None,
+    hear: Hear = lambda _part: None,
 ) -> dict[str, Any]:
     """Start ``python -m module``, send it ``request``, and return its answer; blocks until the child is gone.
 
     May be called from several threads at once.
 
     Args:
-        module: a module whose ``main`` is ``inside.answer_once``.
+        module: a module whose ``main`` is ``inside.answer_once`` or ``inside.answer_in_parts``.
         request: JSON values.
         limits: what the child may use.
         task: what it does, for the messages: "its proof".
         scratch: the folder for its temporary files; None where it writes none.
+        hear: is called with what the child says of the part of its work that begins: text from a stranger.
 
     Raises:
         ChildFailed: it refused, was late, crashed, ran out of memory, or gave no readable answer.
     """
     told = {"request": dict(request), "limits": asdict(limits), "parent": os.getpid()}
-    child = _Child(module, json.dumps(told).encode(), limits.seconds, scratch)
+    child = _Child(module, json.dumps(told).encode(), limits.seconds, scratch, hear)
     if not child.answer:
         raise ChildFailed(_death(child, limits, task))
     try:
@@ -101,8 +111,9 @@ def signal_name(number: int) -> str:
 class _Child:
     """One child process from start to end; its answer is empty where it died or came too late."""
 
-    def __init__(self, module: str, request: bytes, seconds: float, scratch: Path | None) -> None:
+    def __init__(self, module: str, request: bytes, seconds: float, scratch: Path | None, hear: Hear) -> None:
         deadline = time.monotonic() + seconds
+        self._hear = hear
         self.late = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
@@ -130,7 +141,11 @@ class _Child:
         with reader:
             with suppress(BrokenPipeError), writer:
                 writer.write(request)
-            return reader.read(MAX_ANSWER_BYTES)
+            for line in iter(lambda: reader.readline(MAX_ANSWER_BYTES), b""):
+                if not line.endswith(b"\n"):
+                    return line
+                self._hear(line.decode(errors="replace").rstrip("\n"))
+            return b""
 
     def _end_late(self) -> None:
         self.late = True

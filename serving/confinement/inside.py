@@ -1,7 +1,7 @@
 """The child's side: it gives up its rights to resources, and answers one request.
 
-The request is JSON on standard input, the answer JSON on what was standard output.  ONNX Runtime and the model may
-print: that goes nowhere.
+The request is JSON on standard input, the answer JSON on what was standard output, after a line for each part of the
+work that was told.  ONNX Runtime and the model may print: that goes nowhere.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ _MEMORY_REASONS = ("bad_alloc", "bad allocation", "Failed to allocate memory", "
 Request = dict[str, Any]
 Work = Callable[[Request], dict[str, Any]]
 """Turns a request into an answer, both JSON values; what it raises becomes a refusal."""
+Tell = Callable[[str], None]
+"""Says to the parent, in a word, which part of the work begins."""
 
 
 def answer_once(prepare: Callable[[], Work]) -> None:
@@ -41,16 +44,26 @@ def answer_once(prepare: Callable[[], Work]) -> None:
 
     ``prepare`` imports what the work needs: before the limits, so that they count for the model alone.
     """
+    answer_in_parts(lambda _tell: prepare())
+
+
+def answer_in_parts(prepare: Callable[[Tell], Work]) -> None:
+    """Like ``answer_once``, for work that tells its parts as they begin."""
     # The server's supervisor signals children of its workers too; an upload in flight may finish while it drains.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    channel = take_stdout()
-    work = prepare()
-    told = json.load(sys.stdin)
-    end_with(told["parent"])
-    limit(**told["limits"])
-    answer = json.dumps(_answer(work, told["request"])).encode()
-    with os.fdopen(channel, "wb") as pipe:
-        pipe.write(answer)
+    with os.fdopen(take_stdout(), "wb", buffering=0) as pipe:
+        work = prepare(lambda part: _write_whole(pipe, f"{part}\n".encode()))
+        told = json.load(sys.stdin)
+        end_with(told["parent"])
+        limit(**told["limits"])
+        _write_whole(pipe, json.dumps(_answer(work, told["request"])).encode())
+
+
+def _write_whole(pipe: RawIOBase, data: bytes) -> None:
+    """Write ``data`` at once: a child that dies has then said all that it began to say."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[pipe.write(rest) or 0 :]
 
 
 def take_stdout() -> int:

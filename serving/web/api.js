@@ -3,6 +3,7 @@
 import { createStore } from "./store.js";
 
 const KEY = "lens-key";
+const EVENTS = "text/event-stream";
 
 // Kept until the tab is closed, and nowhere else.
 export const apiKey = {
@@ -37,16 +38,27 @@ export function tell(path, body, { method = "POST", ...options } = {}) {
   return ask(path, { method, body: JSON.stringify(body), headers, ...options });
 }
 
-// fetch cannot tell how much of a body has gone; XMLHttpRequest can.
-export function send(path, form, onProgress, signal) {
+// fetch cannot tell how much of a body has gone; XMLHttpRequest can.  Where the answer is a stream of events,
+// `onEvent` gets the data of each but the last, which holds the answer itself.
+export function send(path, form, { onProgress, onEvent, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    const told = () => request.getResponseHeader("Content-Type")?.startsWith(EVENTS);
+    let heard = 0;
     request.open("POST", path);
     for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", onProgress);
+    request.addEventListener("progress", () => {
+      if (!told()) return;
+      const { news, end } = readEvents(request.responseText.slice(heard));
+      heard += end;
+      news.filter(({ kind }) => kind === "progress").forEach(({ data }) => onEvent(data));
+    });
     request.addEventListener("load", () => {
       try {
-        resolve(answer(request.status, request.responseText));
+        const last = told() && readEvents(request.responseText).news.find(({ kind }) => kind === "end")?.data;
+        if (told() && !last) throw unreachable("The connection broke off before there was an answer.");
+        resolve(last ? checked(last.status, last.answer) : answer(request.status, request.responseText));
       } catch (problem) {
         reject(problem);
       }
@@ -62,20 +74,29 @@ export function send(path, form, onProgress, signal) {
 export async function* events(path, signal) {
   let response;
   try {
-    response = await fetch(path, { headers: { ...authorization(), Accept: "text/event-stream" }, signal });
+    response = await fetch(path, { headers: { ...authorization(), Accept: EVENTS }, signal });
   } catch {
     throw unreachable("The server cannot be reached.");
   }
   if (!response.ok) answer(response.status, await response.text());
   let rest = "";
   for await (const chunk of chunks(response.body.pipeThrough(new TextDecoderStream()))) {
-    const blocks = (rest + chunk.replaceAll("\r", "")).split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const data = block.split("\n").filter((line) => line.startsWith("data:"));
-      if (data.length) yield JSON.parse(data.map((line) => line.slice(5)).join("\n"));
-    }
+    rest += chunk;
+    const { news, end } = readEvents(rest);
+    rest = rest.slice(end);
+    for (const { data } of news) yield data;
   }
+}
+
+// {news, end}: the whole events at the beginning of `text`, each {kind, data}, and where what follows them begins.
+function readEvents(text) {
+  const end = text.lastIndexOf("\n\n") + 1;
+  const news = [];
+  for (const block of text.slice(0, end).split("\n\n")) {
+    const field = (name) => block.split("\n").find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+    if (field("data")) news.push({ kind: field("event"), data: JSON.parse(field("data")) });
+  }
+  return { news, end };
 }
 
 // Not every browser can walk through a stream with for await.
@@ -101,6 +122,10 @@ function answer(status, text) {
     // What stands between us and the server may answer in words of its own.
     throw new Problem(status, {});
   }
+  return checked(status, body);
+}
+
+function checked(status, body) {
   if (status >= 200 && status < 300) return body;
   throw new Problem(status, body);
 }

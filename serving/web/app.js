@@ -89,7 +89,7 @@ function handFiles(files) {
   else if (viewNow() !== "predict") goTo("models");
   handIn(kind, files.filter((file) => kindOf(file) === kind));
   const others = files.filter((file) => kindOf(file) !== kind);
-  if (others.length && kind === "model") setTimeout(() => handFiles(others));
+  if (others.length && kind === "model") handFiles(others);
 }
 
 function isText(target) {

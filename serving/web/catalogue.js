@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { createStore, useStore } from "./store.js";
 
-const PAGE = 1000;
+const PAGE = 500;
 const store = createStore({ models: [], defaultId: null, problem: null, loaded: false });
 const details = new Map();
 
@@ -11,11 +11,21 @@ export const useCatalogue = () => useStore(store);
 
 export async function refreshCatalogue() {
   try {
-    const { models, default: defaultId } = await ask(`/models?limit=${PAGE}`);
-    store.set({ models, defaultId, problem: null, loaded: true });
+    store.set({ ...(await everyVersion()), problem: null, loaded: true });
   } catch (problem) {
     store.set({ ...store.get(), problem, loaded: true });
   }
+}
+
+async function everyVersion() {
+  const models = [];
+  let page;
+  do {
+    const query = new URLSearchParams({ limit: PAGE, ...(page && { cursor: page.next }) });
+    page = await ask(`/models?${query}`);
+    models.push(...page.models);
+  } while (page.next);
+  return { models, defaultId: page.default };
 }
 
 export const catalogueNow = () => store.get();

@@ -3,19 +3,20 @@
 import { useEffect } from "./html.js";
 import { createStore, useStore } from "./store.js";
 
-const store = createStore(null);
+const store = createStore([]);
 
 // `kind` is picture, model, labels, archive or address; `items` are its files, or one text.
-export const handIn = (kind, items) => store.set({ kind, items });
+export const handIn = (kind, items) => store.set([...store.get(), { kind, items }]);
 
 // Calls `take` with the items of those kinds, once, also with what came before the view was there.
 export function useIntake(active, kinds, take) {
   const handed = useStore(store);
   useEffect(() => {
     // The store is asked again: another part of the page may have been quicker.
-    if (!active || !handed || store.get() !== handed || !kinds.includes(handed.kind)) return;
-    store.set(null);
-    take(handed.items, handed.kind);
+    const mine = store.get().filter(({ kind }) => kinds.includes(kind));
+    if (!active || !mine.length) return;
+    store.set(store.get().filter((each) => !mine.includes(each)));
+    for (const { items, kind } of mine) take(items, kind);
   }, [active, handed]);
 }
 

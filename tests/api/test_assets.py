@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.api.assets import answer
+from serving.api.assets import answer, edition
 from serving.api.pages import WEB, Pages
 from serving.errors import ServiceError
 
@@ -62,13 +62,29 @@ async def test_nothing_else_can_be_had(folder: Path, name: str) -> None:
         await answer(request(), folder, name)
 
 
-async def test_libraries_are_kept_for_good_and_our_own_files_asked_about(tmp_path: Path) -> None:
+async def test_the_page_names_its_files_by_their_edition_which_is_kept_for_good(tmp_path: Path) -> None:
     pages = Pages(tmp_path)
-    library = next((WEB / "vendor").glob("preact-[0-9]*.js")).name
-    kept = await pages.static(request(f"/static/vendor/{library}"))
-    assert "immutable" in kept.headers["Cache-Control"]
-    ours = await pages.static(request("/static/app.js"))
-    assert ours.headers["Cache-Control"] == "no-cache"
+    text = bytes((await pages.index(request())).body).decode()
+    addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
+    assert {address.split("/")[2] for address in addresses} == {f"~{edition(WEB)}"}
+    for address in addresses:
+        kept = await pages.static(request(address))
+        assert "immutable" in kept.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("address", ["/static/app.js", "/static/~0123456789ab/app.js"], ids=["none", "another"])
+async def test_without_an_edition_or_with_another_a_file_is_asked_about(tmp_path: Path, address: str) -> None:
+    asked = await Pages(tmp_path).static(request(address))
+    assert asked.headers["Cache-Control"] == "no-cache"
+    assert bytes(asked.body) == (WEB / "app.js").read_bytes()
+
+
+def test_an_edition_changes_with_any_file_and_comes_back_with_it(folder: Path) -> None:
+    before = edition(folder)
+    (folder / "style.css").write_text("changed")
+    assert edition(folder) != before
+    (folder / "style.css").write_text(TEXT)
+    assert edition(folder) == before
 
 
 def test_libraries_are_what_their_digests_say() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 ARGUMENTS = [
     "--headless",
@@ -19,6 +19,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 PATIENCE_MS = 20_000
 DESKTOP = {"width": 1280, "height": 760}
@@ -33,7 +35,7 @@ def installed() -> str | None:
 
 @contextmanager
 def chromium(path: str) -> Iterator[Browser]:
-    """A running browser; what is expected of its pages may take a while on a busy machine."""
+    """A running browser with patience for a busy machine; its camera shows a test picture, and may be used."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -75,10 +77,23 @@ class Visit:
 
 
 @contextmanager
+def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """What tabs share: cookies, and what the browser has kept."""
+    with browser.new_context(**{"viewport": DESKTOP, **options}) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
+
+
+@contextmanager
 def visit(browser: Browser, origin: str, **options: Any) -> Iterator[Visit]:
-    """A tab with a profile of its own; it may complain of nothing and ask nobody else unless the test says so."""
-    context = browser.new_context(**{"viewport": DESKTOP, **options})
-    context.set_default_timeout(PATIENCE_MS)
+    """A tab with a profile of its own."""
+    with profile(browser, **options) as context, tab_in(context, origin) as made:
+        yield made
+
+
+@contextmanager
+def tab_in(context: BrowserContext, origin: str) -> Iterator[Visit]:
+    """A tab; it may complain of nothing and ask nobody else unless the test says so."""
     made = Visit(context.new_page(), origin)
     made.page.on("console", made.on_console)
     made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
@@ -86,6 +101,6 @@ def visit(browser: Browser, origin: str, **options: Any) -> Iterator[Visit]:
     try:
         yield made
     finally:
-        context.close()
+        made.page.close()
     assert made.complaints == [], made.complaints
     assert made.strangers == [], made.strangers

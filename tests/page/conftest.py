@@ -1,4 +1,4 @@
-"""One running Lens for all tests of the page, and a browser for each module of them."""
+"""One running Lens and one browser for all tests of the page."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.contract.conftest import upload_colors
-from tests.page.browser import Visit, chromium, installed, visit
+from tests.page.browser import Visit, chromium, installed, profile, tab_in
 from tests.server import LensServer, PictureSite, lens_server
 
 KEY = "open-sesame"
@@ -24,15 +24,15 @@ def browser_path() -> str:
     return path
 
 
-# For a module, not for the session: Playwright's event loop would be in the way of the asynchronous tests that follow.
-@pytest.fixture(scope="module")
+# Not for the session: Playwright's event loop would be in the way of the asynchronous tests that follow.
+@pytest.fixture(scope="package")
 def browser(browser_path: str) -> Iterator[Browser]:
     """A running Chromium."""
     with chromium(browser_path) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lens(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LensServer]:
     """A server with two workers, whose default tells red, green and blue apart."""
     settings = {"LENS_WORKERS": "2", "LENS_FETCH_ALLOW": "127.0.0.0/8", "LENS_API_KEYS": KEY}
@@ -49,10 +49,17 @@ def site() -> Iterator[PictureSite]:
     site.close()
 
 
+@pytest.fixture(scope="package")
+def desktop(browser: Browser) -> Iterator[BrowserContext]:
+    """The profile that most tabs share."""
+    with profile(browser) as context:
+        yield context
+
+
 @pytest.fixture
-def tab(browser: Browser, lens: LensServer) -> Iterator[Visit]:
+def tab(desktop: BrowserContext, lens: LensServer) -> Iterator[Visit]:
     """A tab on a desktop."""
-    with visit(browser, lens.url) as made:
+    with tab_in(desktop, lens.url) as made:
         yield made
 
 

@@ -87,14 +87,14 @@ def show_models(page: Page) -> None:
 def show_report(page: Page) -> None:
     """What came of the teaching."""
     page.locator(".confusion").first.wait_for()
-    page.locator(".job .chart canvas").last.wait_for()
+    page.locator(".job .chart svg").last.wait_for()
 
 
 def show_board(page: Page) -> None:
     """What the server did in the last minutes."""
     with page.expect_response("**/stats?seconds=300&*"):
         page.get_by_role("button", name="5 min", exact=True).click()
-    page.locator(".chart canvas").last.wait_for()
+    page.locator(".chart svg").last.wait_for()
 
 
 VIEWS: dict[str, Callable[[Page], None]] = {

@@ -59,7 +59,6 @@ def test_it_fits_every_screen_and_breaks_no_rule_of_accessibility(
     with visit(browser, lens.url, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as made:
         page = made.open()
         assert fits(page)
-        assert violations(page) == []
         page.set_input_files("#file", FilePayload(name="red.jpg", mimeType="image/jpeg", buffer=picture(RED)))
         page.locator(".bars").wait_for()
         for summary in page.locator("summary").all():
@@ -68,21 +67,22 @@ def test_it_fits_every_screen_and_breaks_no_rule_of_accessibility(
         assert violations(page) == []
 
 
-@pytest.mark.parametrize("view", ["models", "learn", "watch"])
 @pytest.mark.parametrize(
     ("viewport", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["light-phone", "dark-desktop"]
 )
 def test_every_view_fits_and_breaks_no_rule(
-    browser: Browser, lens: LensServer, view: str, viewport: dict[str, int], scheme: str
+    browser: Browser, lens: LensServer, viewport: dict[str, int], scheme: str
 ) -> None:
     with visit(browser, lens.url, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as made:
-        page = made.open(f"/#{view}")
-        ready = {"models": ".version", "learn": "#archive", "watch": ".stats"}[view]
-        page.locator(ready).first.wait_for()
-        for summary in page.locator(".view:not([hidden]) summary").all():
-            summary.click()
-        assert fits(page)
-        assert violations(page) == []
+        page = made.open("/#models")
+        for view, ready in {"models": ".version", "learn": "#archive", "watch": ".stats"}.items():
+            page.get_by_role("navigation", name="Views").locator(f"a[href='#{view}']").click()
+            shown = page.locator(f"#view-{view}")
+            shown.locator(ready).first.wait_for()
+            for summary in shown.locator("summary").all():
+                summary.click()
+            assert fits(page), view
+            assert violations(page) == [], view
 
 
 def test_a_view_that_was_left_is_found_as_it_was(tab: Visit) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, Route, expect
 
-from tests.page.browser import Visit
+from tests.page.browser import Visit, tab_in
 from tests.pictures import picture
 from tests.server import LensServer
 
@@ -59,13 +61,61 @@ def test_a_model_is_taught_judged_and_the_result_rejected(tab: Visit, lens: Lens
     expect(page.locator(".gate")).to_be_visible()
     expect(page.locator(".per-class li")).to_have_count(4)
     expect(page.locator(".confusion")).to_have_count(2)
-    expect(page.locator(".job .chart canvas")).to_have_count(2)
+    expect(page.locator(".job .chart svg")).to_have_count(2)
     version = str(jobs(lens)[0]["version"])
     expect(page.locator("#job-title")).to_have_text(f"colors {version}")
     page.get_by_role("button", name="Reject").click()
     expect(page.locator(".job")).to_contain_text(f"{version} is gone")
     info = requests.get(f"{lens.url}/models/info", params={"id": "colors", "version": version}, timeout=10)
     assert info.status_code == 404
+
+
+def test_what_was_taught_is_promoted_with_the_consequences_said(
+    tab: Visit, lens: LensServer, colors_again: None
+) -> None:
+    taught = requests.post(
+        f"{lens.url}/retrain",
+        files={"file": ("pictures.zip", colored("red", "green", "blue", count=8))},
+        data={"gate": "none", "activate": "false", "trust_labels": "true"},
+        timeout=90,
+    ).json()
+    page = tab.open("/#learn")
+    page.locator(".jobs .choice").first.click()
+    expect(page.locator("#job-title")).to_have_text(f"colors {taught['version']}")
+    page.get_by_role("button", name="Promote").click()
+    dialog = page.get_by_role("dialog", name=f"Make colors {taught['version']} live?")
+    expect(dialog).to_contain_text("v1 stays, and comes back with one roll back.")
+    dialog.get_by_role("button", name="Make live").click()
+    expect(page.locator(".job")).to_contain_text("It is live.", timeout=30_000)
+    expect(page.locator("#serving")).to_have_text(f"Serving colors {taught['version']}")
+    live = requests.get(f"{lens.url}/models/info", params={"id": "colors"}, timeout=10).json()
+    assert live["version"] == taught["version"]
+
+
+def test_a_job_that_was_interrupted_goes_on_when_asked(tab: Visit, lens: LensServer) -> None:
+    # tests/retraining interrupts real ones; here the newest job is told to be one, and what is asked of it is heard.
+    page, asked = tab.open(), list[dict[str, Any]]()
+    newest = jobs(lens)[0]
+
+    def interrupted(route: Route) -> None:
+        told = route.fetch().json()
+        for job in told.get("jobs", [told]):
+            if job["id"] == newest["id"]:
+                job.update(state="interrupted", resumable=True, version=None, report=None)
+        route.fulfill(json=told)
+
+    def resumed(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        page.unroute("**/jobs?*", interrupted)
+        route.fulfill(json={**newest, "state": "queued"}, status=202)
+
+    page.route("**/jobs?*", interrupted)
+    page.route("**/jobs/resume", resumed)
+    page.get_by_role("link", name="Learn").click()
+    expect(page.locator(".job .badge").first).to_have_text("Interrupted")
+    page.get_by_role("button", name="Go on with it").click()
+    expect(page.locator(".job .badge").first).to_have_text("Done")
+    assert asked == [{"id": newest["id"]}]
 
 
 def test_a_job_is_cancelled(tab: Visit, lens: LensServer) -> None:
@@ -85,6 +135,25 @@ def test_a_file_that_is_no_archive_is_told_before_it_is_sent(tab: Visit) -> None
     expect(page.get_by_role("alert")).to_have_text("There is no folder with pictures in it.")
 
 
+@pytest.fixture(scope="module")
+def reader(desktop: BrowserContext, lens: LensServer) -> Iterator[Page]:
+    """A page whose modules are asked directly."""
+    with tab_in(desktop, lens.url) as made:
+        yield made.open()
+
+
+def classes_in(page: Page, archive: bytes) -> dict[str, int]:
+    found = page.evaluate(
+        """async (bytes) => {
+            const { namesIn, classesOf } = await import("/static/learn/archive.js");
+            const file = new File([new Uint8Array(bytes)], "a.zip");
+            return Object.fromEntries(classesOf(await namesIn(file)).map(({ label, count }) => [label, count]));
+        }""",
+        list(archive),
+    )
+    return dict(found)
+
+
 @pytest.mark.parametrize(
     ("names", "classes"),
     [
@@ -98,15 +167,21 @@ def test_a_file_that_is_no_archive_is_told_before_it_is_sent(tab: Visit) -> None
     ids=["at the top", "in one folder", "as a split", "a split in one folder", "odd ones", "beyond ASCII"],
 )
 def test_classes_are_read_from_the_archive_s_own_directory(
-    tab: Visit, names: list[str], classes: dict[str, int]
+    reader: Page, names: list[str], classes: dict[str, int]
 ) -> None:
-    page = tab.open()
-    found = page.evaluate(
-        """async (bytes) => {
-            const { namesIn, classesOf } = await import("/static/learn/archive.js");
-            const file = new File([new Uint8Array(bytes)], "a.zip");
-            return Object.fromEntries(classesOf(await namesIn(file)).map(({ label, count }) => [label, count]));
-        }""",
-        list(zipped(names, comment=b"a comment at the end")),
-    )
-    assert found == classes
+    assert classes_in(reader, zipped(names, comment=b"a comment at the end")) == classes
+
+
+def test_classes_of_an_archive_in_the_large_format_are_read_as_well(reader: Page) -> None:
+    archive = in_large_format(zipped(["cat/1.jpg", "cat/2.jpg", "dog/1.jpg"]))
+    assert zipfile.ZipFile(io.BytesIO(archive)).namelist() == ["cat/1.jpg", "cat/2.jpg", "dog/1.jpg"]
+    assert classes_in(reader, archive) == {"cat": 2, "dog": 1}
+
+
+def in_large_format(archive: bytes) -> bytes:
+    """A ZIP file without comment, as one of more than 4 GiB or 65,535 entries ends (APPNOTE 4.3.14 to 4.3.16)."""
+    body, end = archive[:-22], archive[-22:]
+    count, size, offset = struct.unpack("<HLL", end[10:20])
+    record = struct.pack("<LQHHLLQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, size, offset)
+    locator = struct.pack("<LLQL", 0x07064B50, 0, len(body), 1)
+    return body + record + locator + end[:8] + struct.pack("<HHLLH", 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)

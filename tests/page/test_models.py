@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
+from serving.registry.records import ModelKey
+from serving.registry.registry import Registry
 from tests.contract.conftest import COLORS, upload_colors
 from tests.graphs import mean_color_classifier
+from tests.optimization.networks import hue_spec
 from tests.page.browser import Visit
 from tests.pictures import BLUE, GREEN, RED, picture
+from tests.registry import registering
 from tests.server import LensServer
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -82,6 +87,9 @@ def test_the_list_says_what_is_live_and_what_answers_by_default(tab: Visit, hues
     expect(rows).to_have_count(3)
     expect(rows.last).to_contain_text("v1")
     expect(rows.last.locator(".badge")).to_have_text(["live"])
+    expect(rows.last.locator(".fact .hint")).to_have_text(["Accuracy", "Median", "Last hour", "Size"])
+    expect(rows.last.locator(".fact").last).to_contain_text("kB")
+    expect(rows.last.locator(".spark")).to_be_visible()
     expect(page.locator("nav a[aria-current=page]")).to_have_text("Models")
     assert page.title() == "Models · Lens"
 
@@ -200,6 +208,47 @@ def test_a_refused_change_says_why_in_the_dialog(tab: Visit, hues: LensServer) -
     expect(dialog.locator(".problem")).to_contain_text("alias")
     tab.excuse("Failed to load resource", "409")
     change(hues, "put", "/models/alias", {"id": "hues", "alias": "kept", "version": None})
+
+
+def test_many_versions_come_page_by_page_and_are_shown_a_few_at_a_time(
+    tab: Visit, lens: LensServer, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(mean_color_classifier())
+    with registering.opened(lens.home) as registry:
+        keys = [register(registry, model) for _ in range(25)]
+        try:
+            page = tab.page
+            pages = list[str]()
+
+            def smaller(route: Route) -> None:
+                pages.append(route.request.url)
+                route.continue_(url=route.request.url.replace("limit=500", "limit=10"))
+
+            page.route("**/models?limit=*", smaller)
+            tab.open("/#models")
+            crowd = card(page, "crowd")
+            expect(crowd).to_contain_text("25 versions")
+            expect(crowd.locator(".version")).to_have_count(10)
+            expect(crowd.locator(".version").first).to_contain_text("v25")
+            assert len(pages) > 2 and all("cursor=" in url for url in pages[1:3])
+            crowd.locator(".version summary").first.click()
+            expect(crowd.locator(".manage")).to_contain_text(f"Called {MARKUP}")
+            assert crowd.locator("img").count() == 0
+            crowd.get_by_role("button", name="Show older versions (15 more)").click()
+            expect(crowd.locator(".version")).to_have_count(25)
+            expect(crowd.get_by_role("button", name="Show older")).to_have_count(0)
+        finally:
+            for key in keys:
+                registry.delete(key, actor="test")
+
+
+def register(registry: Registry, model: Path) -> ModelKey:
+    """One more version of "crowd", as an upload leaves it; its name is a trap."""
+    made = registry.register(
+        model, id="crowd", version=None, name=MARKUP, spec=hue_spec(3), actor="test", source="test"
+    )
+    return made.key
 
 
 def test_shares_always_make_a_hundred(tab: Visit) -> None:

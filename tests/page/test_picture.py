@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import base64
+import re
 
-from playwright.sync_api import FilePayload, FloatRect, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, FloatRect, Page, Route, expect
 
-from tests.page.browser import Visit
+from tests.page.browser import PHONE, Visit, visit
 from tests.pictures import BLUE, GREEN, RED, picture
-from tests.server import PictureSite
+from tests.server import LensServer, PictureSite
 
 
 def chosen(name: str, color: tuple[int, int, int]) -> FilePayload:
@@ -71,6 +72,75 @@ def test_a_dropped_and_a_pasted_picture_are_asked_about_like_a_chosen_one(tab: V
         assert page.input_value("#file").endswith(f"{label}.jpg")
 
 
+def test_what_is_dropped_goes_to_the_view_that_takes_it(tab: Visit) -> None:
+    page = tab.open("/#watch")
+    _drop(page, {"pictures.zip": b"no ZIP file, but called one"})
+    expect(page).to_have_title("Learn · Lens")
+    expect(page.locator("#view-learn").get_by_role("alert")).to_have_text("This is no ZIP file.")
+    _drop(page, {"fruits.onnx": b"a model", "labels.json": b"[]"})
+    expect(page).to_have_title("Models · Lens")
+    choosers = page.locator("#bring input[type=file]")
+    expect(choosers.nth(0)).to_have_value(re.compile("fruits.onnx$"))
+    expect(choosers.nth(1)).to_have_value(re.compile("labels.json$"))
+
+
+def _drop(page: Page, files: dict[str, bytes]) -> None:
+    """Let ``files`` fall on the page."""
+    page.evaluate(
+        """(files) => {
+            const dataTransfer = new DataTransfer();
+            for (const [name, text] of files) dataTransfer.items.add(new File([text], name));
+            document.querySelector("main").dispatchEvent(
+                new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }),
+            );
+        }""",
+        [[name, data.decode()] for name, data in files.items()],
+    )
+
+
+def test_a_photograph_is_taken_with_the_camera_and_asked_about(tab: Visit) -> None:
+    page = tab.open()
+    page.get_by_role("button", name="Take a photo").click()
+    dialog = page.get_by_role("dialog", name="Take a photo")
+    dialog.get_by_role("button", name="Take it").click()
+    expect(dialog).to_have_count(0)
+    # Chromium's own camera shows green with a moving disc.
+    expect(page.locator(".best")).to_have_text("green")
+    expect(page.get_by_role("img", name="The picture photo.jpg")).to_be_visible()
+    expect(page.get_by_role("button", name="Take a photo")).to_be_focused()
+
+
+def test_a_camera_that_may_not_be_used_is_told_in_words(tab: Visit) -> None:
+    page = tab.open()
+    page.evaluate(
+        """() => {
+            const refused = () => Promise.reject(new DOMException("", "NotAllowedError"));
+            Object.defineProperty(navigator.mediaDevices, "getUserMedia", { value: refused });
+        }"""
+    )
+    page.get_by_role("button", name="Take a photo").click()
+    dialog = page.get_by_role("dialog", name="Take a photo")
+    expect(dialog.get_by_role("alert")).to_contain_text("the browser has it forbidden")
+    expect(dialog.get_by_role("button", name="Take it")).to_be_disabled()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_on_a_phone_the_camera_s_own_application_opens(browser: Browser, lens: LensServer) -> None:
+    with visit(browser, lens.url, viewport=PHONE, has_touch=True, is_mobile=True) as phone:
+        page = phone.open()
+        page.evaluate(
+            """() => document.getElementById("file").addEventListener("click", (event) => {
+                window.camera = event.target.getAttribute("capture");
+            })"""
+        )
+        with page.expect_file_chooser() as opened:
+            page.get_by_role("button", name="Take a photo").tap()
+        opened.value.set_files(chosen("photo.jpg", BLUE))
+        expect(page.locator(".best")).to_have_text("blue")
+        assert page.evaluate("() => window.camera") == "environment"
+
+
 def test_nothing_to_ask_about_is_said_and_the_address_gets_the_focus(tab: Visit) -> None:
     page = tab.open()
     page.get_by_role("button", name="Classify").click()
@@ -95,7 +165,7 @@ def test_while_an_answer_takes_long_the_page_says_so_and_nothing_moves(tab: Visi
 def test_of_two_questions_the_last_one_is_answered(tab: Visit) -> None:
     held: list[Route] = []
     page = tab.open()
-    page.route("**/predict", lambda route: held.append(route), times=1)
+    page.route("**/predict", lambda route: route.continue_() if held else held.append(route))
     page.set_input_files("#file", chosen("first.jpg", RED))
     expect(page.get_by_text("Looking…")).to_be_visible()
     page.set_input_files("#file", chosen("second.jpg", BLUE))

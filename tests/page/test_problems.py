@@ -71,5 +71,7 @@ def test_where_a_key_is_needed_the_page_asks_for_it_and_brings_it_along(
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Upload and go live").click()
         expect(page.locator("#uploaded")).to_contain_text("behind-a-key v1 is live on 2 of 2 workers")
+        kept = page.evaluate("() => [Object.values({ ...sessionStorage }), localStorage.length, document.cookie]")
+        assert kept == [[KEY], 0, ""]
         while stranger.complaints:
             stranger.excuse(NOTED, "401")

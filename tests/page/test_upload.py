@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from onnx import TensorProto, helper
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.graphs import mean_color_classifier, model_bytes
 from tests.page.browser import Visit
 from tests.pictures import RED, picture
+from tests.server import LensServer
 
 pytestmark = pytest.mark.usefixtures("colors_again")
 
@@ -72,10 +76,9 @@ def test_a_file_that_is_no_model_is_refused_in_words_and_the_choice_is_kept(tab:
     expect(problem).to_contain_text("not an ONNX file")
     expect(problem).to_contain_text("Convert the model to ONNX first")
     assert page.input_value("#model").endswith("poem.onnx")
-    tab.excuse("Failed to load resource", "400")
 
 
-def test_while_a_model_is_sent_the_bar_shows_how_far_it_is(tab: Visit) -> None:
+def test_the_bar_shows_how_far_the_bytes_are_and_then_each_phase_that_the_server_tells(tab: Visit) -> None:
     page = tab.open()
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
@@ -84,12 +87,17 @@ def test_while_a_model_is_sent_the_bar_shows_how_far_it_is(tab: Visit) -> None:
     page.evaluate(
         """() => {
             window.seen = [];
+            window.phases = [];
             const note = () => {
                 const bar = document.getElementById("sent");
-                if (bar) window.seen.push(bar.getAttribute("value"));
+                if (!bar) return;
+                window.seen.push(bar.getAttribute("value"));
+                const phase = document.querySelector(".steps .now").textContent;
+                if (window.phases.at(-1) !== phase) window.phases.push(phase);
             };
             const place = document.getElementById("upload");
-            new MutationObserver(note).observe(place, { attributeFilter: ["value"], childList: true, subtree: true });
+            const what = { attributeFilter: ["value", "class"], childList: true, subtree: true };
+            new MutationObserver(note).observe(place, what);
         }"""
     )
     choose(page, "heavy", _heavy_classifier())
@@ -102,6 +110,43 @@ def test_while_a_model_is_sent_the_bar_shows_how_far_it_is(tab: Visit) -> None:
     assert len(shares) > 2
     assert shares == sorted(shares)
     assert None in seen, "once all is sent the bar only moves: nobody knows how long the rest takes"
+    assert page.evaluate("() => window.phases") == [
+        "Send the file",
+        "Inspect it",
+        "Prove it in a sandbox",
+        "Store it",
+        "Warm it up on every worker",
+    ]
+
+
+def test_whoever_asks_for_progress_gets_events_and_in_the_last_one_the_answer(lens: LensServer) -> None:
+    kinds, told = zip(*events(lens, mean_color_classifier()), strict=True)
+    assert kinds == ("progress", "progress", "progress", "end")
+    assert [each["phase"] for each in told[:-1]] == ["inspecting", "proving", "storing"]
+    assert (told[-1]["status"], told[-1]["answer"]["live"]) == (201, False)
+    kinds, told = zip(*events(lens, b"a poem", version="v2"), strict=True)
+    assert kinds == ("progress", "end")
+    assert (told[-1]["status"], told[-1]["answer"]["code"]) == (400, "not_onnx")
+
+
+def test_what_is_refused_at_once_keeps_its_own_status(lens: LensServer) -> None:
+    list(events(lens, mean_color_classifier(), version="v3"))
+    answer = asked_for_progress(lens, mean_color_classifier(), "v3")
+    assert (answer.status_code, answer.json()["code"]) == (409, "version_exists")
+
+
+def asked_for_progress(lens: LensServer, model: bytes, version: str) -> requests.Response:
+    fields = {"id": "told", "name": "Told", "version": version, "activate": "never", "progress": "true"}
+    return requests.post(f"{lens.url}/models/upload", files={"file": ("m.onnx", model)}, data=fields, timeout=60)
+
+
+def events(lens: LensServer, model: bytes, version: str = "v1") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of an upload, each with its kind and data."""
+    answer = asked_for_progress(lens, model, version)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+    for block in answer.text.strip().split("\n\n"):
+        kind, data = block.split("\n")
+        yield kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
 def _heavy_classifier() -> bytes:

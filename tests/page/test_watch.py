@@ -28,7 +28,7 @@ def test_the_board_shows_what_was_answered_by_all_workers(tab: Visit, asked: Len
     expect(page.locator(".chart", has_text="Labels").locator(".legend")).to_contain_text("red")
     expect(page.locator(".chart", has_text="Which model answers").locator(".legend")).to_contain_text("colors v1")
     expect(page.locator(".card", has_text="Answers since the server started").last).to_contain_text("4xx")
-    expect(page.locator(".chart canvas")).to_have_count(6)
+    expect(page.locator(".chart svg")).to_have_count(6)
 
 
 def test_pausing_stops_asking_and_a_range_asks_for_it(tab: Visit, asked: LensServer) -> None:
@@ -58,6 +58,39 @@ def test_a_server_that_does_not_answer_is_told_and_asked_again(tab: Visit, asked
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".stats")).to_be_visible()
     tab.excuse("Failed to load resource", "CONNECTION_REFUSED")
+
+
+def test_an_axis_is_written_in_round_values_and_a_gap_is_no_line(tab: Visit) -> None:
+    page = tab.open()
+    told = page.evaluate(
+        """async () => {
+            const { ticks, countedTicks } = await import("/static/parts/scale.js");
+            return [ticks(0, 1, 4), ticks(0, 16.2, 4), ticks(-0.3, 0.7, 4), countedTicks(1, 16, 4),
+                countedTicks(1700000000, 1700000300, 4), countedTicks(1, 1, 4)];
+        }"""
+    )
+    assert told == [
+        [0, 0.25, 0.5, 0.75, 1],
+        [0, 5, 10, 15],
+        [-0.25, 0, 0.25, 0.5],
+        [5, 10, 15],
+        [1700000040, 1700000160, 1700000280],
+        [1],
+    ]
+    path = page.evaluate(
+        """async () => {
+            const { html, render } = await import("/static/html.js");
+            const { Chart } = await import("/static/parts/chart.js");
+            const place = document.body.appendChild(document.createElement("div"));
+            const series = [{ label: "a", color: "series-1", values: [1, 2, null, 3, null] }];
+            const written = { format: String, formatX: String };
+            render(html`<${Chart} title="T" xs=${[1, 2, 3, 4, 5]} series=${series} ...${written} />`, place);
+            await new Promise((resolve) => new MutationObserver(() => place.querySelector("path") && resolve())
+                .observe(place, { childList: true, subtree: true }));
+            return place.querySelector("path").getAttribute("d");
+        }"""
+    )
+    assert (path.count("M"), path.count("L"), path.count("h0")) == (2, 1, 1)
 
 
 @pytest.mark.parametrize("query", ["seconds=1", "seconds=-5", "seconds=x", "steps=0", "steps=100000", "seconds=¹"])

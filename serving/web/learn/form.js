@@ -7,7 +7,7 @@ import { useIntake } from "../intake.js";
 import { Bars } from "../parts/bars.js";
 import { Field, FileField } from "../parts/fields.js";
 import { ProblemNote } from "../parts/problem.js";
-import { Steps } from "../models/steps.js";
+import { Steps, TO_SEND } from "../models/steps.js";
 import { useUpload } from "../models/upload.js";
 import { classesOf, namesIn } from "./archive.js";
 
@@ -18,7 +18,6 @@ const FLAGS = {
   from_feedback: "Learn from feedback as well",
   activate: "Let it go live by itself where it is better",
 };
-const STEPS = [["sending", "Send the file"]];
 
 export function LearnForm({ catalogue, active, onStarted }) {
   const [file, setFile] = useState(null);
@@ -67,7 +66,7 @@ export function LearnForm({ catalogue, active, onStarted }) {
       </details>
       <button aria-disabled=${upload.busy}>Start learning</button>
       <div class="outcome" aria-live="polite">
-        ${upload.busy && html`<${Steps} upload=${upload} steps=${STEPS} />`}
+        ${upload.busy && html`<${Steps} upload=${upload} steps=${TO_SEND} />`}
         ${upload.phase === "failed" && html`<${ProblemNote} problem=${upload.problem} again=${submit} />`}
         ${upload.phase === "idle" && html`<p class="hint">Predictions go on meanwhile. The result waits for your decision.</p>`}
       </div>

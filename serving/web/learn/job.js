@@ -7,9 +7,11 @@ const AGAIN_MS = 2000;
 
 export const isOver = (job) => Boolean(job) && !["queued", "running"].includes(job.state);
 
-// {job, curve, problem}; when the stream breaks off it is taken up again until the job has ended.
+// {job, curve, problem, again}; when the stream breaks off it is taken up again until the job has ended.
+// `again` is for a job that has ended, and goes on.
 export function useJob(id, onEnd) {
   const [state, setState] = useState({ curve: [] });
+  const [round, setRound] = useState(0);
   useEffect(() => {
     setState({ curve: [] });
     if (!id) return;
@@ -18,8 +20,8 @@ export function useJob(id, onEnd) {
       (problem) => leaving.signal.aborted || setState((now) => ({ ...now, problem })),
     );
     return () => leaving.abort();
-  }, [id]);
-  return state;
+  }, [id, round]);
+  return { ...state, again: () => setRound((now) => now + 1) };
 }
 
 async function follow(id, signal, onChange, onEnd) {

@@ -48,7 +48,7 @@ function compared(candidate, base) {
   ];
 }
 
-const between = ({ low, high }) => `${share(low)} – ${share(high)}`;
+const between = ({ low, high }) => `${share(low).replace("%", "")} – ${share(high)}`;
 
 function PerClass({ candidate, base }) {
   const old = new Map(base.per_class.map((each) => [each.label, each.recall]));

@@ -33,14 +33,14 @@ const PHASES = {
 };
 
 export function RunningJob({ id, onEnd }) {
-  const { job, curve, problem } = useJob(id, onEnd);
+  const { job, curve, problem, again } = useJob(id, onEnd);
   if (!job) return html`<${ProblemNote} problem=${problem} />${!problem && html`<p class="hint">Looking…</p>`}`;
   return html`
     <div class="row head">
       <h2 id="job-title">${job.model_id} ${job.version ?? `from ${job.base_version}`}</h2>
       <span class="badge ${STATES[job.state][1]}">${STATES[job.state][0]}</span>
     </div>
-    ${isOver(job) ? html`<${Ended} job=${job} />` : html`<${Going} job=${job} />`}
+    ${isOver(job) ? html`<${Ended} job=${job} onResumed=${again} />` : html`<${Going} job=${job} />`}
     <${ProblemNote} problem=${problem} />
     ${job.report && html`<${Report} report=${job.report} />`}
     <${Curves} curve=${curve} />
@@ -70,7 +70,7 @@ function Going({ job }) {
   `;
 }
 
-function Ended({ job }) {
+function Ended({ job, onResumed }) {
   const catalogue = useCatalogue();
   const made = catalogue.models.find(({ id, version }) => id === job.model_id && version === job.version);
   const [problem, setProblem] = useState(null);
@@ -84,6 +84,11 @@ function Ended({ job }) {
       setProblem(failure);
     }
   }
+  const resume = () =>
+    attempt(async () => {
+      await tell("/jobs/resume", { id: job.id });
+      onResumed();
+    });
   const reject = () =>
     attempt(async () => {
       await deleteVersion(job.model_id, job.version);
@@ -92,7 +97,7 @@ function Ended({ job }) {
     });
   return html`
     ${job.error && html`<${ProblemNote} problem=${{ message: job.error.detail, code: job.error.code }} />`}
-    ${job.resumable && html`<button class="quiet" type="button" onClick=${() => attempt(() => tell("/jobs/resume", { id: job.id }))}>Go on with it</button>`}
+    ${job.resumable && html`<button class="quiet" type="button" onClick=${resume}>Go on with it</button>`}
     ${made && html`
       <div class="row">
         ${made.live

@@ -9,7 +9,7 @@ import { deleteVersion } from "./changes.js";
 import { idFrom, nextVersion } from "./names.js";
 import { PRESETS } from "./presets.js";
 import { Review } from "./review.js";
-import { Steps, TO_STORE } from "./steps.js";
+import { Steps, toStore } from "./steps.js";
 import { useUpload } from "./upload.js";
 
 const EMPTY = { file: null, labels: null, id: "", preprocessing: "", threshold: "", optimize: false };
@@ -33,6 +33,7 @@ export function Bring({ catalogue, active }) {
       name: id,
       version: nextVersion(catalogue.models, id),
       activate: "never",
+      progress: true,
       ...(optimize ? { optimize: "auto" } : {}),
     });
     if (!result) return;
@@ -52,7 +53,7 @@ export function Bring({ catalogue, active }) {
     <section class="card" aria-labelledby="look-title">
       <h2 id="look-title">Bring a model</h2>
       ${made
-        ? html`<${Review} key=${made.model.version} made=${made} fields=${fields} upload=${upload} onCorrect=${bring} onOver=${over} />`
+        ? html`<${Review} key=${made.model.version} made=${made} fields=${fields} upload=${upload} active=${active} onCorrect=${bring} onOver=${over} />`
         : html`<${Form} fields=${fields} setFields=${setFields} choose=${choose} upload=${upload} onSubmit=${() => bring()} />`}
       <p class="good" role="status">${said}</p>
     </section>
@@ -91,7 +92,7 @@ function Form({ fields, setFields, choose, upload, onSubmit }) {
         ${upload.busy && html`<button class="quiet" type="button" onClick=${upload.cancel}>Call off</button>`}
       </div>
       <div class="outcome" aria-live="polite">
-        ${upload.busy && html`<${Steps} upload=${upload} steps=${TO_STORE} />`}
+        ${upload.busy && html`<${Steps} upload=${upload} steps=${toStore(fields)} />`}
         ${upload.phase === "failed" && html`<${ProblemNote} problem=${upload.problem} again=${onSubmit} />`}
         ${upload.phase === "idle" && html`<p class="hint">Nothing goes live before you have seen what was understood of it, and tried it.</p>`}
       </div>

@@ -9,20 +9,21 @@ import { ProblemNote } from "../parts/problem.js";
 const NONE = "–";
 
 export function Comparison({ id, versions, live, quality, stats }) {
+  const [open, setOpen] = useState(false);
   const [pair, setPair] = useState([(live ?? versions[0]).version, versions.find((model) => model !== (live ?? versions[0])).version]);
   const models = pair.map((version) => versions.find((model) => model.version === version)).filter(Boolean);
   const choose = (place) => (event) => setPair((now) => now.map((each, at) => (at === place ? event.target.value : each)));
   return html`
-    <details class="comparison">
+    <details class="comparison" onToggle=${(event) => setOpen(event.target.open)}>
       <summary>Compare two versions</summary>
-      <div class="columns">
+      ${open && html`<div class="columns">
         ${["One", "The other"].map((label, place) => html`
           <${Field} key=${label} label=${label}>
             <select value=${pair[place]} onChange=${choose(place)}>${versions.map(({ version }) => html`<option key=${version}>${version}</option>`)}</select>
           <//>
         `)}
-      </div>
-      ${models.length === 2 && html`
+      </div>`}
+      ${open && models.length === 2 && html`
         <${Table} id=${id} models=${models} quality=${quality} stats=${stats} />
         ${models[0].kind === "image" && html`<${Agreement} key=${pair.join()} id=${id} models=${models} />`}
       `}

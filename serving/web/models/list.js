@@ -1,7 +1,7 @@
 // The models: each id with its versions, its traffic and a comparison.
 
 import { byId } from "../catalogue.js";
-import { counted } from "../figures.js";
+import { count, counted } from "../figures.js";
 import { html, useEffect, useState } from "../html.js";
 import { ask } from "../api.js";
 import { usePolled } from "../parts/poll.js";
@@ -11,6 +11,8 @@ import { Traffic } from "./traffic.js";
 import { Version } from "./version.js";
 
 const HOUR = "/stats?seconds=3600&steps=30";
+const AT_FIRST = 10;
+const MORE = 50;
 
 export function ModelList({ catalogue, active }) {
   const { value: stats } = usePolled(HOUR, 15, active);
@@ -27,9 +29,13 @@ export function ModelList({ catalogue, active }) {
 }
 
 function Model({ id, versions, stats, standing, active }) {
+  const [length, setLength] = useState(AT_FIRST);
   const quality = useQuality(id, versions, active);
   const live = versions.find((model) => model.live);
   const circumstances = { live, isDefault: standing?.id === id, standing };
+  // What is live or has a name is never out of sight.
+  const shown = versions.filter(({ live: answers, aliases }, place) => place < length || answers || aliases.length);
+  const hidden = versions.length - shown.length;
   const statsOf = ({ version }) => stats?.versions.find((each) => each.id === id && each.version === version);
   return html`
     <li class="card">
@@ -39,15 +45,16 @@ function Model({ id, versions, stats, standing, active }) {
         ${live && versions.length > 1 && html`<button class="quiet small" type="button" onClick=${() => rollBack(id, live)}>Roll back</button>`}
       </div>
       <ul class="versions">
-        ${versions.map((model) => html`
+        ${shown.map((model) => html`
           <${Version}
             key="${model.version} ${model.sha256}" model=${model} stats=${statsOf(model)} circumstances=${circumstances}
             quality=${quality?.versions.find((each) => each.version === model.version && each.role === "answer" && each.model_id === id)}
           />
         `)}
       </ul>
+      ${hidden > 0 && html`<button class="quiet small older" type="button" onClick=${() => setLength(length + MORE)}>Show older versions (${count(hidden)} more)</button>`}
       ${versions.length > 1 && html`
-        <${Traffic} id=${id} versions=${versions} live=${live} active=${active} />
+        ${live && html`<${Traffic} id=${id} versions=${versions} live=${live} active=${active} />`}
         <${Comparison} id=${id} versions=${versions} live=${live} quality=${quality} stats=${stats} />
       `}
     </li>

@@ -6,7 +6,7 @@ import { useIntake } from "../intake.js";
 import { Field, FileField } from "../parts/fields.js";
 import { ProblemNote } from "../parts/problem.js";
 import { PRESETS } from "./presets.js";
-import { Steps, TO_GO_LIVE } from "./steps.js";
+import { Steps, TO_GO_LIVE, stepNow } from "./steps.js";
 import { useUpload } from "./upload.js";
 
 const EMPTY = { model: null, labels: null, name: "", preprocessing: "", threshold: "" };
@@ -20,7 +20,7 @@ export function QuickUpload({ active }) {
 
   async function submit(event) {
     event?.preventDefault();
-    if (await upload.upload("/upload", fields)) {
+    if (await upload.upload("/upload", { ...fields, progress: true })) {
       setFields(EMPTY);
       refreshCatalogue();
     }
@@ -61,6 +61,6 @@ function said(upload, again) {
     const { model, live_on: liveOn } = upload.result;
     return html`<p class="good">${model.id} ${model.version} is live on ${liveOn.replace("/", " of ")} workers and answers from now on.</p>`;
   }
-  if (upload.busy) return html`<span class="unseen">${upload.phase === "sending" ? "Sending" : "Testing it, then warming it up"}</span>`;
+  if (upload.busy) return html`<span class="unseen">${stepNow(upload, TO_GO_LIVE)}</span>`;
   return html`<p class="hint">It is tested and warmed up first; the current model answers until then.</p>`;
 }

@@ -8,10 +8,10 @@ import { ProblemNote } from "../parts/problem.js";
 import { useIntake } from "../intake.js";
 import { deleteVersion } from "./changes.js";
 import { Correction } from "./correction.js";
-import { Steps, TO_STORE } from "./steps.js";
+import { Steps, toStore } from "./steps.js";
 import { Understood } from "./understood.js";
 
-export function Review({ made, fields, upload, onCorrect, onOver }) {
+export function Review({ made, fields, upload, active, onCorrect, onOver }) {
   const { id, version } = made.model;
   const [asDefault, setAsDefault] = useState(true);
   const [state, setState] = useState({});
@@ -40,9 +40,9 @@ export function Review({ made, fields, upload, onCorrect, onOver }) {
       <${Understood} ...${made.info} preprocessing=${made.preprocessing} labels=${made.labels} threshold=${Number(fields.threshold)} />
       ${made.kind === "image" && html`
         <${Correction} made=${made} fields=${fields} busy=${upload.busy} onCorrect=${onCorrect} />
-        ${upload.busy && html`<${Steps} upload=${upload} steps=${TO_STORE} />`}
+        ${upload.busy && html`<${Steps} upload=${upload} steps=${toStore(fields)} />`}
         ${upload.phase === "failed" && html`<${ProblemNote} problem=${upload.problem} />`}
-        <${Trial} id=${id} version=${version} />
+        <${Trial} id=${id} version=${version} active=${active} />
       `}
       <h3>Go live?</h3>
       <label class="check"><input type="checkbox" checked=${asDefault} onChange=${(event) => setAsDefault(event.target.checked)} /> It also answers where no model is named</label>
@@ -59,10 +59,10 @@ export function Review({ made, fields, upload, onCorrect, onOver }) {
   `;
 }
 
-function Trial({ id, version }) {
+function Trial({ id, version, active }) {
   const [files, setFiles] = useState([]);
   const [state, setState] = useState({});
-  useIntake(true, ["picture"], (dropped) => tryIt(dropped[0]));
+  useIntake(active, ["picture"], (dropped) => tryIt(dropped[0]));
 
   async function tryIt(file) {
     if (!file) return;

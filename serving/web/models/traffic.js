@@ -8,6 +8,7 @@ import { usePolled } from "../parts/poll.js";
 import { ProblemNote } from "../parts/problem.js";
 import { balanced } from "./weights.js";
 
+const SLIDERS = 5;
 const STATES = { broken: "bad", holding: "good", too_early: "" };
 
 export function Traffic({ id, versions, live, active }) {
@@ -26,7 +27,8 @@ export function Traffic({ id, versions, live, active }) {
 
 function Split({ id, versions, live, traffic, onChange }) {
   const own = versions.map(({ version }) => version);
-  const [weights, setWeights] = useState(() => ({ ...Object.fromEntries(own.map((version) => [version, 0])), ...traffic.weights }));
+  const [weights, setWeights] = useState(() => ({ ...Object.fromEntries(own.slice(0, SLIDERS).map((version) => [version, 0])), ...traffic.weights }));
+  const others = own.filter((version) => !(version in weights));
   const [shadow, setShadow] = useState(traffic.shadow ?? "");
   const [state, setState] = useState({});
 
@@ -72,6 +74,14 @@ function Split({ id, versions, live, traffic, onChange }) {
         `)}
       </div>
       <div class="columns">
+        ${others.length > 0 && html`
+          <${Field} label="Another version">
+            <select value="" onChange=${({ target }) => target.value && setWeights({ ...weights, [target.value]: 0 })}>
+              <option value="">choose to add it</option>
+              ${others.map((version) => html`<option key=${version}>${version}</option>`)}
+            </select>
+          <//>
+        `}
         <${Field} label="Shadow">
           <select value=${shadow} onChange=${(event) => setShadow(event.target.value)}>
             <option value="">none</option>

@@ -1,13 +1,10 @@
-// Sending a model, and following it on its way: sent, inspected and proved, stored, warm, live.
+// Sending a model, and following it on its way, as the server tells it.
 
-import { ask, send } from "../api.js";
+import { send } from "../api.js";
 import { useRef, useState } from "../html.js";
 
-const LOOK_EVERY_MS = 400;
 const IDLE = { phase: "idle", sent: 0, total: 0 };
-
-// The phases in their order; "stored" is heard of by looking at the list, for the upload's own answer comes last.
-export const PHASES = ["sending", "proving", "warming", "done"];
+const OVER = new Set(["idle", "done", "failed"]);
 
 export function useUpload() {
   const [state, setState] = useState(IDLE);
@@ -15,29 +12,25 @@ export function useUpload() {
 
   async function upload(path, fields) {
     if (calling.current) return undefined;
-    const abort = (calling.current = new AbortController());
-    const known = await versionsNow();
+    const { signal } = (calling.current = new AbortController());
     setState({ ...IDLE, phase: "sending" });
-    const follow = follower(known, abort.signal, () => setState((now) => ({ ...now, phase: "warming" })));
-    const onProgress = (event) => {
-      if (event.loaded === event.total) follow();
-      setState((now) => progressed(now, event));
-    };
+    const onProgress = ({ loaded, total, lengthComputable }) =>
+      lengthComputable && setState((now) => ({ ...now, sent: loaded, total }));
+    const onEvent = ({ phase }) => setState((now) => ({ ...now, phase }));
     try {
-      const result = await send(path, form(fields), onProgress, abort.signal);
+      const result = await send(path, form(fields), { onProgress, onEvent, signal });
       setState((now) => ({ ...now, phase: "done", result }));
       return result;
     } catch (problem) {
       setState((now) => (problem.code === "called_off" ? IDLE : { ...now, phase: "failed", problem }));
       return undefined;
     } finally {
-      abort.abort();
       calling.current = undefined;
     }
   }
   return {
     ...state,
-    busy: ["sending", "proving", "warming"].includes(state.phase),
+    busy: !OVER.has(state.phase),
     upload,
     cancel: () => calling.current?.abort(),
     reset: () => setState(IDLE),
@@ -51,34 +44,4 @@ function form(fields) {
     if (value !== "" && value !== null && value !== undefined) body.append(name, value);
   }
   return body;
-}
-
-function progressed(now, { loaded, total, lengthComputable }) {
-  if (!lengthComputable) return now;
-  const over = loaded === total && now.phase === "sending";
-  return { ...now, phase: over ? "proving" : now.phase, sent: loaded, total };
-}
-
-// Looks at the list until there is a version that was not there before.
-function follower(known, signal, onStored) {
-  let following = false;
-  return async () => {
-    if (following) return;
-    following = true;
-    while (!signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-      if (signal.aborted) return;
-      const now = await versionsNow();
-      if (!signal.aborted && known && now && [...now].some((version) => !known.has(version))) return onStored();
-    }
-  };
-}
-
-async function versionsNow() {
-  try {
-    const { models } = await ask("/models");
-    return new Set(models.map(({ id, version, sha256 }) => `${id}@${version}@${sha256}`));
-  } catch {
-    return undefined;
-  }
 }

@@ -13,9 +13,9 @@ export function ModelsView({ active }) {
     if (active) refreshCatalogue();
   }, [active]);
   return html`
+    <div class="row head"><h2 id="models-title">Models</h2><${Said} /></div>
     <div class="two">
       <section class="stack" aria-labelledby="models-title">
-        <div class="row head"><h2 id="models-title">Models</h2><${Said} /></div>
         <${ProblemNote} problem=${catalogue.problem} again=${refreshCatalogue} />
         <${ModelList} catalogue=${catalogue} active=${active} />
       </section>

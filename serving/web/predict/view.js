@@ -85,8 +85,10 @@ function Pictures({ active, fields, onDeed, children }) {
           <button>Classify</button>
         </div>
       </div>
-      <${FileField} id="file" name="file" label="or a file" hint="one or several" accept="image/*" multiple value=${files} onFiles=${askFiles} />
-      <${Camera} />
+      <div class="row chooser">
+        <${FileField} id="file" name="file" label="or a file" hint="one or several" accept="image/*" multiple value=${files} onFiles=${askFiles} />
+        <${Photograph} onPhoto=${(photo) => askFiles([photo])} />
+      </div>
       ${children}
     </form>
     ${questions.pictures.length > 1
@@ -95,15 +97,28 @@ function Pictures({ active, fields, onDeed, children }) {
   `;
 }
 
-// Phones offer their camera for any chooser of pictures; this button asks for it at once.
-function Camera() {
-  function open() {
+// Phones have an application for it, which a chooser of pictures opens; elsewhere the page looks through the camera.
+function Photograph({ onPhoto }) {
+  const [Camera, setCamera] = useState(null);
+  async function open() {
     const chooser = document.getElementById("file");
-    chooser.setAttribute("capture", "environment");
-    chooser.click();
-    chooser.removeAttribute("capture");
+    if (matchMedia("(pointer: coarse)").matches) {
+      chooser.setAttribute("capture", "environment");
+      chooser.click();
+      chooser.removeAttribute("capture");
+    } else {
+      const { Camera: made } = await import("./camera.js");
+      setCamera(() => made);
+    }
   }
-  return html`<button class="quiet camera" type="button" onClick=${open}>Take a photo</button>`;
+  function over(photo) {
+    setCamera(null);
+    if (photo) onPhoto(photo);
+  }
+  return html`
+    <button class="quiet" type="button" onClick=${open}>Take a photo</button>
+    ${Camera && html`<${Camera} onPhoto=${over} />`}
+  `;
 }
 
 function One({ picture, missing, onAgain }) {
