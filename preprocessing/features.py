@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isfinite, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,9 +23,8 @@ MAX_DEPTH = 16
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureBatch:
-    """The tensors of one request, by input name.
+class FeatureBatch(NamedTuple):
+    """The tensors of one request, by input name.  A tuple, because one is made for every request.
 
     ``arrays`` carry the batch axis unless ``spec.batch`` is "none".  ``rows`` counts what the caller sent: for a batch
     of fixed size, cutting and filling up is the runner's part.  ``single`` tells that the caller sent one item without

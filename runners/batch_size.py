@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 
 TOLERANCE = 1.02
 """The smallest batch wins unless a larger one saves more than this: its items are answered earlier."""
 
 HOPELESS = 1.25
 """Beyond a batch in which a row costs so many times the best, no larger one is tried."""
+
+LONGEST = 0.25
+"""Seconds.  No batch is tried that should take longer, at the least that a row costs: whoever comes meanwhile waits for
+all of it, and of a slow model even the trials would be felt.
+"""
 
 TRIALS = 3
 """Runs that a size needs before it is judged."""
@@ -35,8 +41,7 @@ class BatchSize:
     def record(self, rows: int, seconds: float) -> None:
         """Learn that a run of ``rows`` rows took ``seconds``; a batch larger than the largest teaches nothing."""
         if rows <= self._sizes[-1]:
-            place = max(place for place, size in enumerate(self._sizes) if size <= rows)
-            self._costs[place].record(seconds / rows)
+            self._costs[bisect_right(self._sizes, rows) - 1].record(seconds / rows)
 
     def row_seconds(self) -> float:
         """What one row alone costs, in seconds; infinite until that is known."""
@@ -54,13 +59,17 @@ class BatchSize:
 
     def _trial(self, waiting: int, best: float) -> int | None:
         """A size to be tried now: only when enough rows wait to fill it, and after the one below it."""
-        fitting = [place for place, size in enumerate(self._sizes) if size <= waiting]
+        fitting = [place for place, size in enumerate(self._sizes) if size <= waiting and self._is_short(size, best)]
         unknown = next((place for place in fitting if self._costs[place].known() == math.inf), None)
         if unknown is not None and (unknown == 0 or self._costs[unknown - 1].known() <= HOPELESS * best):
             return unknown
         if fitting and self._choices % RETRY_EVERY == 0:
             return fitting[self._choices // RETRY_EVERY % len(fitting)]
         return None
+
+    @staticmethod
+    def _is_short(size: int, row_seconds: float) -> bool:
+        return size == 1 or size * row_seconds <= LONGEST
 
 
 class _Cost:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from runners.rows import Answer, Feed, take_rows
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What one caller gets: its own rows of every output, how long the model ran, and on how many rows together."""
+class Run(NamedTuple):
+    """What one caller gets: its own rows of every output, how long the model ran, and on how many rows together.
+
+    A tuple, because one is made for every request.
+    """
 
     outputs: dict[str, Any]
     seconds: float

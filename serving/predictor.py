@@ -36,11 +36,11 @@ FeedOf = Callable[[ModelSpec], tuple[Mapping[str, np.ndarray], int]]
 """The tensors of one request, by input name, and how many rows they have, for a model of that spec."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a caller may say beside the input; None leaves it to the model and the settings.
 
-    Where a traffic plan splits requests, those with the same ``sticky_key`` get the same version.
+    Where a traffic plan splits requests, those with the same ``sticky_key`` get the same version.  A tuple, because one
+    is made for every request.
     """
 
     model_id: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runners.batch_size import RETRY_EVERY, TRIALS, BatchSize
+from runners.batch_size import LONGEST, RETRY_EVERY, TRIALS, BatchSize
 
 CPU = {1: 10.0, 2: 9.9, 4: 10.1, 8: 10.4}
 GPU = {1: 10.0, 2: 5.2, 4: 2.8, 8: 1.6}
@@ -12,11 +12,11 @@ CACHE = {1: 10.0, 2: 13.0, 4: 5.0, 8: 5.0}
 
 
 def _learn(sizes: BatchSize, row_cost: Callable[[int], float], *, waiting: int = 64, batches: int = 100) -> list[int]:
-    """Run batches on a machine where a row costs so much, and return the sizes that were chosen."""
+    """Run batches on a machine where a row costs so many milliseconds, and return the sizes that were chosen."""
     chosen = []
     for _ in range(batches):
         rows = sizes.choose(waiting)
-        sizes.record(rows, rows * row_cost(rows))
+        sizes.record(rows, rows * row_cost(rows) / 1000)
         chosen.append(rows)
     return chosen
 
@@ -57,6 +57,13 @@ def test_a_size_is_tried_only_when_enough_rows_wait_for_it() -> None:
     assert sizes.choose(4) == 4
 
 
+def test_a_batch_that_would_take_long_is_not_tried() -> None:
+    chosen = _learn(BatchSize(8), {1: 100.0, 2: 60.0, 4: 40.0, 8: 30.0}.__getitem__)
+
+    assert set(chosen) == {1, 2, 4}
+    assert set(_learn(BatchSize(8), lambda rows: 10 * LONGEST * 1000)) == {1}
+
+
 def test_a_judgement_is_revised_when_the_costs_change() -> None:
     sizes = BatchSize(2)
     _learn(sizes, {1: 1.0, 2: 1.2}.__getitem__)
@@ -70,9 +77,9 @@ def test_one_stall_does_not_make_a_size_look_dear_for_long() -> None:
     sizes = BatchSize(1)
     _learn(sizes, lambda rows: 1.0)
 
-    sizes.record(1, 1000.0)
+    sizes.record(1, 1.0)
 
-    assert sizes.row_seconds() < 1.2
+    assert sizes.row_seconds() < 0.0012
 
 
 def test_a_stall_among_the_first_runs_is_forgotten() -> None:
