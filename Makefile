@@ -53,7 +53,7 @@ serve: $(STAMP)/serve-$(RUNTIME)
 test: $(STAMP)/dev
 	@scripts/install-browser.sh
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 ## make test-slow  run what takes too long for every change: real models through the whole search for INT8
 test-slow: $(STAMP)/dev
