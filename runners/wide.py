@@ -34,6 +34,11 @@ CALM_LOOKS = 5
 calm host, and the cores of a busy one belong to its callers.
 """
 
+LONE_RUNS = 4
+"""Runs in a row that met no other before one goes wide: of callers who come at random some find the host idle by
+chance, and the next one would find both cores taken, and wait longer than the wide run saved.
+"""
+
 
 class Load(Protocol):
     """Opens a model."""
@@ -129,9 +134,10 @@ def _seconds(model: Model, feed: Feed) -> float:
 
 
 class _WideModel:
-    """A model that runs on all cores what begins while nothing else is under way, where that is quicker.
+    """A model that runs on all cores what a lone caller sends, where that is quicker.
 
-    The look is taken once, at the beginning: what begins meanwhile shares the cores with one wide run.
+    Lone is whose last runs met no other, at their beginning or end, and who begins while nothing else is under way.
+    What begins meanwhile shares the cores with one wide run.
     """
 
     def __init__(
@@ -150,6 +156,7 @@ class _WideModel:
         self._on_close = on_close
         self._look = look
         self._quicker = Quicker(gain)
+        self._lone = 0
         self._wide: Model | None = None
         self._closed = threading.Event()
         self._loading = threading.Thread(target=self._load, args=(load,), name="lens-wide", daemon=True)
@@ -161,13 +168,15 @@ class _WideModel:
     def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
         alone = self._host.begin()
         try:
-            if alone and self._wide is not None and inputs.keys() == self._names:
-                return self._run_alone(inputs, self._wide, deadline)
+            lone = alone and self._lone >= LONE_RUNS
+            if lone and self._wide is not None and inputs.keys() == self._names:
+                return self._run_lone(inputs, self._wide, deadline)
             return self._narrow.run(inputs, deadline=deadline)
         finally:
+            self._lone = self._lone + 1 if alone and self._host.under_way() <= 1 else 0
             self._host.end()
 
-    def _run_alone(self, inputs: Feed, wide: Model, deadline: float | None) -> Answer:
+    def _run_lone(self, inputs: Feed, wide: Model, deadline: float | None) -> Answer:
         way = self._quicker.choose()
         started = time.perf_counter()
         answer = (self._narrow, wide)[way].run(inputs, deadline=deadline)

@@ -15,7 +15,7 @@ from runners.model import Model
 from runners.quicker import TRIALS
 from runners.rows import Answer, Feed
 from runners.runner import OnnxRunner
-from runners.wide import CALM_LOOKS, Candidate, WideSessions
+from runners.wide import CALM_LOOKS, LONE_RUNS, Candidate, WideSessions
 from tests.runners.onnx_files import CPU, doubling, one_tensor_spec
 
 FEED = {"x": np.ones((1, 4), np.float32)}
@@ -103,20 +103,44 @@ def host() -> Host:
     return Host()
 
 
-def test_what_begins_alone_runs_on_all_cores(host: Host) -> None:
+def test_what_a_lone_caller_sends_runs_on_all_cores(host: Host) -> None:
     pair = Pair(host).loaded()
     assert isinstance(pair.wide, Session)
     pair.wide.runs.clear()
 
     for _ in range(100):
         pair.model.run(FEED)
-    assert (len(pair.wide.runs), len(pair.narrow.runs)) == (100 - TRIALS, TRIALS)
+    assert (len(pair.wide.runs), len(pair.narrow.runs)) == (100 - LONE_RUNS - TRIALS, LONE_RUNS + TRIALS)
+    assert pair.threads == [2]
+
+
+def test_what_finds_others_stays_narrow_and_so_do_the_next_ones(host: Host) -> None:
+    pair = Pair(host).loaded()
+    assert isinstance(pair.wide, Session)
+    for _ in range(20):
+        pair.model.run(FEED)
+    pair.wide.runs.clear()
+
     host.idle = False
-    for _ in range(100):
+    pair.model.run(FEED)
+    host.idle = True
+    for _ in range(LONE_RUNS):
+        pair.model.run(FEED)
+    assert pair.wide.runs == []
+    pair.model.run(FEED)
+    assert pair.wide.runs == [FEED]
+
+
+def test_what_is_met_by_others_while_it_runs_was_not_alone(host: Host) -> None:
+    pair = Pair(host).loaded()
+    assert isinstance(pair.wide, Session)
+    pair.wide.runs.clear()
+
+    host.count = 1  # under way when the run ends, though not when it began
+    for _ in range(20):
         pair.model.run(FEED)
 
-    assert (len(pair.wide.runs), len(pair.narrow.runs)) == (100 - TRIALS, 100 + TRIALS)
-    assert pair.threads == [2]
+    assert pair.wide.runs == []
 
 
 def test_on_a_busy_host_it_waits_until_one_caller_or_none_is_left(host: Host) -> None:
