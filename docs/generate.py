@@ -62,14 +62,15 @@ ENV_HEAD = """# Every setting with its default, written by `make docs`; a test c
 
 # --- compose.yaml's own
 # LENS_IMAGE=lens:latest
-# LENS_PUBLISH=127.0.0.1:3000        where the port is open; behind a proxy on this machine leave it so
+# Where the port is open; behind a proxy on this machine leave it so.
+# LENS_PUBLISH=127.0.0.1:3000
 # LENS_CPUS=2
 # LENS_MEMORY=2g
 # PROMETHEUS_PUBLISH=127.0.0.1:9090
 # GRAFANA_PUBLISH=127.0.0.1:3001
 # GRAFANA_PASSWORD=admin
-# POSTGRES_PASSWORD=lens             with `--profile postgres`, and in the URL:
-# LENS_DATABASE_URL=postgresql://lens:lens@postgres/lens
+# With `--profile postgres`: the password here, and in LENS_DATABASE_URL=postgresql://lens:lens@postgres/lens.
+# POSTGRES_PASSWORD=lens
 
 # --- Lens; in a container LENS_HOME is /data, LENS_HOST 0.0.0.0 and the port 3000, whatever is said here
 """

@@ -126,7 +126,11 @@ def assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRu
         models=ModelsAPI(publisher, registry),
         lifecycle=LifecycleAPI(activation, registry),
         traffic=TrafficAPI(
-            TrafficControl(registry, activation, records), records.feedback, QualityReports(registry, records), pictures
+            TrafficControl(registry, activation, records),
+            records.feedback,
+            QualityReports(registry, records),
+            pictures,
+            metrics,
         ),
         retraining=retraining,
         retrain=RetrainAPI(retraining),

@@ -8,29 +8,14 @@ to the method itself, past the framework's middlewares and endpoint wrapper (doc
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any
 
-from _bentoml_impl.server.app import ServiceAppFactory
 from _bentoml_sdk import Service
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from serving.api.routes import Handler
-from serving.inputs.body import read_body
 
 NativeHandlers = dict[str, Handler]
-EdgeBuilder = Callable[[Any, ASGIApp, NativeHandlers], ASGIApp]
-
-
-class _LeanFactory(ServiceAppFactory):
-    """The framework's application for its lifecycle alone: no request passes its middlewares."""
-
-    @property
-    def middlewares(self) -> list[Any]:
-        """None: tracing, access log, timeout and metrics are the edge's."""
-        return []
 
 
 class LensService(Service[Any]):
@@ -47,30 +32,15 @@ class LensService(Service[Any]):
         """
         if not is_main:
             return super().to_asgi(is_main)
+        # The framework's parent process never gets here, and starts a quarter sooner without this.
+        from serving.api.lean_factory import LeanFactory
+
         os.environ["FORWARDED_ALLOW_IPS"] = self.inner.trusted_proxies  # uvicorn's default is to believe loopback
         self.inject_config()
-        factory = _LeanFactory(self, is_main=True)
-        application: ASGIApp = self.inner.__edge__(factory(), self._handlers(factory))
+        factory = LeanFactory(self, is_main=True)
+        application: ASGIApp = self.inner.__edge__(factory(), factory.handlers())
         return application
 
     def needs_task_db(self) -> bool:
         """No: the table of jobs is ours, and outlives a start."""
         return False
-
-    def _handlers(self, factory: ServiceAppFactory) -> NativeHandlers:
-        native = {method.route: _native(factory, name) for name, method in self.apis.items()}
-        return {**native, "/schema.json": factory.schema_view}
-
-
-def _native(factory: ServiceAppFactory, name: str) -> Handler:
-    """The endpoint of one native API: the body, read by us, goes to the method of the running instance."""
-    function = factory.service.apis[name].func  # not through the attribute: its wrapper costs a signature a call
-
-    async def endpoint(request: Request) -> Response:
-        body = await read_body(request)
-        if request.scope["query_string"]:
-            body.query = dict(request.query_params)
-        response: Response = await function(factory._service_instance, body)
-        return response
-
-    return endpoint

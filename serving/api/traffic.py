@@ -14,6 +14,7 @@ from serving.api.predictions import validation_detail
 from serving.api.responses import JSON
 from serving.errors import ServiceError, invalid_field, missing_field
 from serving.inputs.body import read_body
+from serving.observability.metrics import Metrics
 from serving.observability.request_context import current
 from serving.outcome import number_label
 from serving.quality_report import QualityReports
@@ -29,12 +30,18 @@ class TrafficAPI:
     """Traffic, feedback and quality, as HTTP."""
 
     def __init__(
-        self, control: TrafficControl, feedback: Feedback, reports: QualityReports, pictures: KeptPictures
+        self,
+        control: TrafficControl,
+        feedback: Feedback,
+        reports: QualityReports,
+        pictures: KeptPictures,
+        metrics: Metrics,
     ) -> None:
         self._control = control
         self._feedback = feedback
         self._reports = reports
         self._pictures = pictures
+        self._metrics = metrics
 
     async def put(self, request: Request) -> Response:
         """``PUT /traffic``: the plan holds on every worker before the answer."""
@@ -66,6 +73,7 @@ class TrafficAPI:
             raise ServiceError("validation_error", validation_detail(error)) from None
         label = asked.label if isinstance(asked.label, str) else number_label(asked.label)
         judged = await self._feedback.give(asked.request_id, label)
+        self._metrics.judged(judged.model_id, judged.version, _outcome(judged.correct))
         file = body.file("file", "image")
         kept = await self._kept(judged.request_id, await file.read()) if file else None
         return JSON(
@@ -75,7 +83,7 @@ class TrafficAPI:
                 "model_version": judged.version,
                 "label": judged.label,
                 "predicted_label": judged.predicted,
-                "correct": None if judged.predicted is None else judged.predicted == judged.label,
+                "correct": judged.correct,
                 **({} if kept is None else {"picture_kept": kept}),
             }
         )
@@ -113,6 +121,12 @@ def _since(request: Request) -> float:
     if not 0 < hours < float("inf"):
         raise invalid_field("hours", "must be a number above 0", place="query")
     return time.time() - hours * 3600
+
+
+def _outcome(correct: bool | None) -> str:
+    if correct is None:
+        return "no_label"
+    return "right" if correct else "wrong"
 
 
 def _signed() -> dict[str, str]:

@@ -76,6 +76,9 @@ class Metrics:
         self.shadow_copies = counter(
             "lens_shadow_copies_total", "Copies of requests for a shadow, by what came of them.", "id", "outcome"
         )
+        self.feedback = counter(
+            "lens_feedback_total", "Feedback by whether the answer was right.", "model_id", "version", "outcome"
+        )
         self.records = counter("lens_records_total", "Predictions put on record, or dropped unwritten.", "outcome")
         self.jobs = counter("lens_retraining_jobs_total", "Retraining jobs by the state that they ended in.", "state")
         self.job_seconds = histogram("lens_retraining_duration_seconds", "Time that they ran.", JOB_BUCKETS)
@@ -140,6 +143,10 @@ class Metrics:
     def copied(self, split: str, outcome: str) -> None:
         """A copy "agreed", "differed", "failed", had "no_label", or was "dropped"."""
         self._tally.add(self.shadow_copies.labels(split, outcome))
+
+    def judged(self, model_id: str, version: str, outcome: str) -> None:
+        """Feedback says that an answer of that version was "right" or "wrong"; "no_label" where it had named none."""
+        self.feedback.labels(model_id, version, outcome).inc()
 
     def recorded(self, *, written: int, dropped: int) -> None:
         """So many predictions more were written down, or dropped."""

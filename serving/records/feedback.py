@@ -40,6 +40,11 @@ class Judgement:
     version: str
     predicted: str | None
 
+    @property
+    def correct(self) -> bool | None:
+        """Whether the answer was right; None where it named no label."""
+        return None if self.predicted is None else self.predicted == self.label
+
 
 class Feedback:
     """Notes true labels, whichever worker gave the answer and whether or not it has reached the database yet."""

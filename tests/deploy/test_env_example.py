@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -25,3 +26,12 @@ def test_it_changes_nothing_as_it_comes_and_its_defaults_are_accepted(root: Path
     told.write_text("\n".join(lines))
     as_told, as_it_comes = Settings(_env_file=told), Settings(_env_file=None)  # type: ignore[call-arg]
     assert as_told.model_dump() == as_it_comes.model_dump()
+
+
+def test_it_has_what_compose_asks_for_with_the_same_defaults(root: Path, tmp_path: Path) -> None:
+    asked = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", (root / "compose.yaml").read_text()))
+    text = (root / ".env.example").read_text()
+    own = text[text.index("# --- compose.yaml's own") : text.index("# --- Lens")].splitlines()
+    told = tmp_path / ".env"
+    told.write_text("\n".join(line[2:] for line in own if re.match(r"# [A-Z_]+=", line)))
+    assert dotenv_values(told) == asked

@@ -41,7 +41,15 @@ def test_panels_have_ids_and_places_of_their_own(root: Path) -> None:
 
 def test_what_a_team_looks_for_is_there(root: Path) -> None:
     rows = {panel["title"] for panel in board(root)["panels"] if panel["type"] == "row"}
-    assert rows >= {"Traffic", "Latency", "Errors", "Batches and cache", "Models", "Arms of traffic plans"}
+    assert rows >= {
+        "Traffic",
+        "Latency",
+        "Errors",
+        "Batches and cache",
+        "Models",
+        "Arms of traffic plans",
+        "Quality by feedback",
+    }
     assert len(panels(root)) >= 20
 
 

@@ -15,7 +15,7 @@ from tests.deploy.questions import alert_vector, alerts
 def promtool(root: Path, *arguments: str) -> str:
     """What promtool says; it has to be content."""
     if shutil.which("promtool") is None:
-        pytest.skip("promtool is not here (Debian: apt-get install prometheus); `make ship-test` runs it")
+        pytest.skip("promtool is not here (Debian: apt-get install prometheus)")
     command = ["promtool", *arguments]
     said = subprocess.run(command, cwd=root / "deploy/prometheus", capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr

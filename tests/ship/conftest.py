@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,20 +16,30 @@ from pathlib import Path
 import pytest
 
 from tests.ship.docker import docker
-from tests.ship.figures import FIGURES
+from tests.ship.figures import FIGURES, write
 
 collect_ignore_glob = [] if os.environ.get("LENS_SHIP") else ["test_*.py"]
 
 BASE = "python:3.11-slim"
 STAND_INS = Path(__file__).parent / "stand_ins"
+BEGAN = time.monotonic()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The figures of this run."""
-    if FIGURES:
-        terminalreporter.section("figures")
-        for what, figure in FIGURES.items():
-            terminalreporter.write_line(f"{what}: {figure}")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The figures of this run, also in dist/ship.json."""
+    if not FIGURES:
+        return
+    terminalreporter.section("figures")
+    for figure in FIGURES.values():
+        terminalreporter.write_line(f"{figure.what}: {figure.measured}")
+    skipped = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])]
+    write(
+        config.rootpath / "dist" / "ship.json",
+        engine=docker("version", "--format", "{{.Server.Version}}"),
+        passed=len(terminalreporter.stats.get("passed", [])),
+        skipped=skipped,
+        seconds=time.monotonic() - BEGAN,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +50,20 @@ def engine() -> None:
         or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
     ):
         pytest.skip("no Docker engine answers; `make ship-test` starts one where root and dockerd are there")
+
+
+@pytest.fixture(scope="session")
+def compose(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """``docker compose`` as the docs type it, by the program of requirements-ship.txt where the client has none."""
+    with pytest.MonkeyPatch.context() as environment:
+        if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+            program = shutil.which("docker-compose")
+            assert program, "docker-compose is not here: run this as `make ship-test`"
+            plugins = tmp_path_factory.mktemp("docker") / "cli-plugins"
+            plugins.mkdir()
+            (plugins / "docker-compose").symlink_to(program)
+            environment.setenv("DOCKER_CONFIG", str(plugins.parent))
+        yield
 
 
 def have(tag: str) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.server import free_port
+from tests.ship.documented import replaced
 
 NAME = "lens.example.org"
 
@@ -92,14 +93,6 @@ def caddy(root: Path, folder: Path, upstream: int) -> Iterator[Proxy]:
     (folder / "Caddyfile").write_text(site)
     with running(["caddy", "run", "--config", str(folder / "Caddyfile")], https, folder):
         yield Proxy("caddy", https, cert)
-
-
-def replaced(text: str, changes: dict[str, str]) -> str:
-    """``text`` with each key, which has to be there, replaced by its value."""
-    for old, new in changes.items():
-        assert old in text, f"the example no longer has: {old!r}"
-        text = text.replace(old, new)
-    return text
 
 
 @contextmanager

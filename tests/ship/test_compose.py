@@ -6,12 +6,10 @@ Grafana cannot be had everywhere; where its image is not there its service is le
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,80 +17,46 @@ import pytest
 import requests
 
 from tests.deploy.questions import alert_vector, alerts, panels, rules
-from tests.graphs import iris_classifier, mean_color_classifier
+from tests.graphs import iris_classifier
 from tests.pictures import BLUE, GREEN, RED, picture
 from tests.server import free_port
 from tests.ship.docker import docker, wait_until
+from tests.ship.documented import documented
 from tests.ship.figures import note
+from tests.ship.project import KEY, Project, compose_project
 
 pytestmark = pytest.mark.timeout(900)
 
-KEY = {"Authorization": "Bearer compose-key"}
+UP = "--profile postgres up --detach --wait lens prometheus postgres"
 PASSWORD = "only-here"  # of a database that ends with the test
 COUNT_TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
 
 
-@dataclass(frozen=True)
-class Project:
-    """A started compose project."""
-
-    folder: Path
-    lens: str
-    prometheus: str
-
-    def compose(self, *arguments: str, check: bool = True) -> str:
-        """What a command of compose prints."""
-        command = [*compose_command(), "--ansi", "never", "--project-name", "lens-ship", *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0 or not check, f"{' '.join(command)}:\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    def ask(self, question: str) -> list[dict[str, Any]]:
-        """Prometheus's answer to an instant query."""
-        answer = requests.get(f"{self.prometheus}/api/v1/query", params={"query": question}, timeout=10).json()
-        assert answer["status"] == "success", f"{question}: {answer}"
-        return list(answer["data"]["result"])
-
-
-def compose_command() -> list[str]:
-    """Compose as the client's plugin, else as a program (requirements-ship.txt)."""
-    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
-
-
 @pytest.fixture(scope="module")
 def project(
-    image: str, prometheus_image: None, postgres_image: None, root: Path, tmp_path_factory: pytest.TempPathFactory
+    image: str,
+    prometheus_image: None,
+    postgres_image: None,
+    compose: None,
+    root: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Project]:
     """Lens on PostgreSQL, and Prometheus, from the files of the checkout and an .env beside them."""
-    folder = tmp_path_factory.mktemp("compose")
-    (folder / "compose.yaml").write_bytes((root / "compose.yaml").read_bytes())
-    (folder / "deploy").symlink_to(root / "deploy")
-    lens, prometheus = free_port(), free_port()
     settings = {
-        "LENS_IMAGE": image,
-        "LENS_PUBLISH": f"127.0.0.1:{lens}",
-        "PROMETHEUS_PUBLISH": f"127.0.0.1:{prometheus}",
-        "LENS_API_KEYS": "compose-key",
         "LENS_WORKERS": "2",
         "POSTGRES_PASSWORD": PASSWORD,
         "LENS_DATABASE_URL": f"postgresql://lens:{PASSWORD}@postgres/lens",
     }
-    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    project = Project(folder, f"http://127.0.0.1:{lens}", f"http://127.0.0.1:{prometheus}")
-    try:
-        project.compose("--profile", "postgres", "up", "--detach", "--wait", "lens", "prometheus", "postgres")
-        yield project
-    finally:
-        project.compose("--profile", "postgres", "down", "--volumes", "--timeout", "20", check=False)
+    with compose_project(root, tmp_path_factory.mktemp("compose"), "lens-ship", image, settings, UP) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def busy(project: Project) -> Project:
-    """The project once every series exists: pictures, features, a split with a shadow, failures, cached answers."""
-    upload(project, "v1")
-    upload(project, "v2")
-    upload(project, "v3", bias=(0.0, 0.0, 100.0))
+    """The project once every series exists: pictures, features, a split with a shadow, feedback, failures."""
+    project.upload("v1")
+    project.upload("v2")
+    project.upload("v3", bias=(0.0, 0.0, 100.0))
     plan = {"id": "colors", "weights": {"v1": 50, "v2": 50}, "shadow": "v3"}
     assert requests.put(f"{project.lens}/traffic", json=plan, headers=KEY, timeout=30).status_code == 200
     iris = {"file": ("iris.onnx", iris_classifier())}
@@ -106,16 +70,6 @@ def busy(project: Project) -> Project:
     return project
 
 
-def upload(project: Project, version: str, bias: tuple[float, ...] | None = None) -> None:
-    files = {
-        "model": ("colors.onnx", mean_color_classifier(bias=bias)),
-        "labels": ("l.json", b'["red","green","blue"]'),
-    }
-    fields = {"name": "colors", "version": version, "preprocessing": "zero-one"}
-    sent = requests.post(f"{project.lens}/upload", files=files, data=fields, headers=KEY, timeout=60)
-    assert sent.status_code == 201, sent.text
-
-
 def call_until(project: Project, until: float, caller: int) -> int:
     """Ask what users ask, also what fails; how many answers came."""
     count = 0
@@ -123,7 +77,11 @@ def call_until(project: Project, until: float, caller: int) -> int:
         while time.monotonic() < until:
             colour = (RED, GREEN, BLUE)[count % 3]
             sides = (64 + caller, 48 + count % 200)
-            session.post(f"{project.lens}/predict", files={"file": ("a.png", picture(colour, size=sides))}, timeout=30)
+            picture_file = {"file": ("a.png", picture(colour, size=sides))}
+            answer = session.post(f"{project.lens}/predict", files=picture_file, timeout=30).json()
+            if count % 10 == 0:
+                truth = {"request_id": answer["request_id"], "label": "red"}
+                session.post(f"{project.lens}/feedback", json=truth, headers=KEY, timeout=30)
             features = {"model_id": "iris", "features": [5.1, 3.5, 1.4, 0.1 * (count % 20)]}
             session.post(f"{project.lens}/predict", json=features, timeout=30)
             session.post(f"{project.lens}/predict", files={"file": ("a.png", b"no picture")}, timeout=30)
@@ -175,25 +133,12 @@ def test_targets_are_found_by_name_and_up(busy: Project) -> None:
 
 
 def test_the_registry_is_in_postgresql(busy: Project) -> None:
-    counted = busy.compose(
-        "exec",
-        "--no-TTY",
-        "--env",
-        f"PGPASSWORD={PASSWORD}",
-        "postgres",
-        "psql",
-        "-h",
-        "127.0.0.1",
-        "-U",
-        "lens",
-        "-Atc",
-        COUNT_TABLES,
-    )
+    counted = busy.shell(f'docker compose exec postgres psql -U lens -Atc "{COUNT_TABLES}"')
     assert int(counted) > 3
 
 
 def test_health_checks_limits_and_hardening_are_in_force(busy: Project) -> None:
-    name = busy.compose("ps", "--quiet", "lens").strip()
+    name = busy.shell("docker compose ps --quiet lens").strip()
     state = json.loads(docker("inspect", name))[0]
     assert state["State"]["Health"]["Status"] == "healthy"
     host = state["HostConfig"]
@@ -205,13 +150,22 @@ def test_health_checks_limits_and_hardening_are_in_force(busy: Project) -> None:
 
 def test_models_and_their_plan_survive_down_and_up(busy: Project) -> None:
     begin = time.monotonic()
-    busy.compose("--profile", "postgres", "down", "--timeout", "20")
+    busy.shell("docker compose --profile postgres down")
     down = time.monotonic() - begin
-    busy.compose("--profile", "postgres", "up", "--detach", "--wait", "lens", "prometheus", "postgres")
+    busy.shell(f"docker compose {UP}")
     wait_until(lambda: requests.get(f"{busy.lens}/readyz", timeout=6).status_code == 200, 60, "ready again")
     weights = requests.get(f"{busy.lens}/traffic", params={"id": "colors"}, timeout=10).json()["weights"]
     assert {version: float(weight) for version, weight in weights.items()} == {"v1": 50.0, "v2": 50.0}
-    note("compose down", f"{down:.1f} s")
+    note("docker compose down", f"{down:.1f} s")
+
+
+def test_a_backup_with_postgresql_brings_back_rows_and_files(busy: Project, root: Path) -> None:
+    back_up, bring_back = documented(root, "Backup and restore with PostgreSQL")
+    busy.shell(back_up)
+    busy.upload("v4")
+    assert busy.versions("colors") == ["v1", "v2", "v3", "v4"]
+    busy.shell(bring_back)
+    assert busy.versions("colors") == ["v1", "v2", "v3"]
 
 
 def test_grafana_is_healthy_and_shows_the_dashboard(project: Project, root: Path) -> None:
@@ -219,7 +173,6 @@ def test_grafana_is_healthy_and_shows_the_dashboard(project: Project, root: Path
     if subprocess.run(["docker", "pull", tag], capture_output=True, check=False).returncode:
         pytest.skip(f"{tag} cannot be pulled here: its provisioning was checked as files only")
     port = free_port()
-    os.environ["GRAFANA_PUBLISH"] = f"127.0.0.1:{port}"
-    project.compose("up", "--detach", "--wait", "grafana")
+    project.shell(f"GRAFANA_PUBLISH=127.0.0.1:{port} docker compose up --detach --wait grafana")
     answer = requests.get(f"http://127.0.0.1:{port}/api/dashboards/uid/lens", auth=("admin", "admin"), timeout=10)
     assert answer.json()["dashboard"]["title"] == "Lens"

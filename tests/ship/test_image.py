@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,9 @@ import requests
 from scripts.examples import write_examples
 from tests.graphs import mean_color_classifier
 from tests.pictures import RED, picture
+from tests.server import free_port
 from tests.ship.docker import HARDENED, Container, docker, inspect, lens_container, wait_until
+from tests.ship.documented import documented, replaced
 from tests.ship.figures import note
 
 pytestmark = pytest.mark.timeout(900)
@@ -31,7 +34,8 @@ def lens(image: str) -> Iterator[Container]:
     volume = docker("volume", "create")
     options = (*HARDENED, "--memory", "2g", "--env", "LENS_API_KEYS=ship-key", "--env", "LENS_WORKERS=2")
     with lens_container(image, volume, *options) as container:
-        note("first start to ready", f"{container.wait_until_ready():.1f} s, empty volume")
+        ready = container.wait_until_ready()
+        note("first start to ready", f"{ready:.1f} s, {container.cpu_seconds():.1f} s of CPU time", asked="5 s")
         yield container
     docker("volume", "rm", volume, check=False)
 
@@ -42,7 +46,7 @@ def cat(root: Path) -> dict[str, tuple[str, bytes]]:
 
 def test_it_is_at_most_350_megabytes_over_its_base(image: str, base: str) -> None:
     size, under = inspect(image)["Size"], inspect(base)["Size"]
-    note("image", f"{size / 1e6:.0f} MB, {(size - under) / 1e6:.0f} MB over the base")
+    note("image over its base", f"{(size - under) / 1e6:.0f} MB of {size / 1e6:.0f} MB", asked="350 MB")
     assert size - under <= MOST_OVER_BASE
 
 
@@ -91,8 +95,8 @@ def test_a_killed_worker_is_back_and_nothing_fails_15_seconds_later(lens: Contai
     assert len(before) == 2
     os.kill(min(before), signal.SIGKILL)
     seconds = wait_until(lambda: len(set(lens.workers()) - before) == 1, 15, "a worker in its place")
-    note("a killed worker's place is taken after", f"{seconds:.1f} s")
-    wait_until(lambda: lens.logged().count('"msg":"ready"') >= 3, 30, "the new worker is ready")
+    ready = wait_until(lambda: lens.logged().count('"msg":"ready"') >= 3, 30, "the new worker is ready")
+    note("a killed worker's place is taken after", f"{seconds:.1f} s, and answers after {seconds + ready:.1f} s")
     with ThreadPoolExecutor(8) as callers:
         statuses = list(
             callers.map(
@@ -125,7 +129,7 @@ def test_docker_stop_lets_the_work_in_flight_end_and_exits_0(image: str, volume:
         stopped.set()
         for caller in callers:
             caller.join()
-    note("docker stop under load", f"exit {code} after {seconds:.1f} s")
+    note("docker stop under load", f"exit {code} after {seconds:.1f} s", asked="exit 0 within 20 s")
     assert code == 0
     assert seconds < 16
     assert set(statuses) <= {200, 503, "refused", "ConnectionError"}
@@ -143,7 +147,8 @@ def test_what_was_uploaded_survives_another_container_on_the_same_volume(image: 
         assert sent.status_code == 201, sent.text
         docker("kill", first.name)
     with lens_container(image, volume, *HARDENED) as second:
-        note("warm start to ready", f"{second.wait_until_ready():.1f} s, used volume")
+        ready = second.wait_until_ready()
+        note("start on a used volume to ready", f"{ready:.1f} s, {second.cpu_seconds():.1f} s of CPU time", asked="5 s")
         answer = requests.post(f"{second.url}/predict", files={"file": ("a.png", picture(RED))}, timeout=30).json()
         left = second.run("sh", "-c", "ls -d /data/scratch/*/ | wc -l")
     assert (answer["model_id"], answer["predicted_label"]) == ("colors", "red")
@@ -177,6 +182,26 @@ def test_the_gpu_variant_without_a_gpu_says_so_and_serves_on_the_cpu(image: str,
     with lens_container(image, volume, *HARDENED, "--env", "LENS_RUNTIME=gpu") as container:
         container.wait_until_ready()
         assert "this container has no NVIDIA GPU" in container.logged()
+
+
+def test_the_documented_commands_start_one_that_answers(image: str, volume: str, root: Path) -> None:
+    name, port = f"lens-{volume}", str(free_port())
+    changes = {
+        "make image\n": "",
+        "--name lens ": f"--name {name} ",
+        "--volume lens:": f"--volume {volume}:",
+        "127.0.0.1:3000": f"127.0.0.1:{port}",
+        "lens:latest": image,
+    }
+    commands = replaced(documented(root, "The image")[0], changes)
+    try:
+        done = subprocess.run(
+            ["bash", "-euc", commands], cwd=root, capture_output=True, text=True, timeout=120, check=False
+        )
+    finally:
+        docker("rm", "--force", name, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"predicted_label":"cat"' in done.stdout
 
 
 def test_commands_run_in_the_container_beside_the_server(lens: Container) -> None:
