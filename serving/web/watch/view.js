@@ -48,7 +48,7 @@ function Board({ stats, seconds, paused }) {
       <${Stat} term="Errors" value=${count(told.errors)} note=${told.requests ? share(told.errors / told.requests) : "–"} bad=${told.errors > 0} />
       <${Stat} term="Median" value=${told.p50 === null ? "–" : duration(told.p50)} note="of the newest step" />
       <${Stat} term="99 % under" value=${told.p99 === null ? "–" : duration(told.p99)} note="of the newest step" />
-      <${Stat} term="From the cache" value=${told.requests ? share(told.cached / told.requests) : "–"} note="${count(told.cached)} answers" />
+      <${Stat} term="From the cache" value=${told.requests ? share(told.cached / told.requests) : "–"} note=${told.cached === 1 ? "1 answer" : `${count(told.cached)} answers`} />
       <${Stat} term="Right now" value=${count(stats.now.in_progress)} note="${count(stats.now.queued)} waiting for a model" />
     </dl>
     <div class="charts">
