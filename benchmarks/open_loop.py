@@ -109,7 +109,7 @@ def summary(rate: float, seconds: float, seen: Sequence[Answer]) -> Outcome:
 
 async def _offer(url: str, work: Work, times: Sequence[float]) -> list[Answer]:
     began = time.perf_counter()
-    client = _Client(url, work, began)
+    client = Client(url, work, began)
     tasks = []
     for at in times:
         if (wait := began + at - time.perf_counter()) > 0:
@@ -120,8 +120,8 @@ async def _offer(url: str, work: Work, times: Sequence[float]) -> list[Answer]:
     return answers
 
 
-class _Client:
-    """Sends one request over connections that it keeps."""
+class Client:
+    """Sends one request over connections that it keeps; ``began`` is the ``time.perf_counter`` of the schedule's 0."""
 
     def __init__(self, url: str, work: Work, began: float) -> None:
         self._began = began
@@ -133,7 +133,13 @@ class _Client:
         self._idle: list[_Connection] = []
         self._places = asyncio.Semaphore(CONNECTIONS)
 
+    @property
+    def idle(self) -> int:
+        """Connections that could be used again."""
+        return sum(connection.reusable for connection in self._idle)
+
     async def ask(self, scheduled: float) -> Answer:
+        """Send the request that was due at ``scheduled``."""
         late = self._now() - scheduled
         status = 0
         try:
@@ -174,6 +180,7 @@ class _Client:
         return connection
 
     def close(self) -> None:
+        """Close what was kept."""
         for connection in self._idle:
             connection.close()
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from benchmarks.open_loop import Answer, offer, schedule, summary
+from benchmarks.open_loop import Answer, Client, offer, schedule, summary
 from benchmarks.workload import raw
 
 
@@ -63,10 +65,14 @@ def test_every_arrival_is_answered(chunked: bool) -> None:
     assert (seen.answered, seen.refused, seen.failed) == (seen.sent, 0, 0)
 
 
-def test_a_connection_that_was_closed_while_it_was_idle_is_not_used_again() -> None:
+async def test_a_connection_that_was_closed_while_it_was_idle_is_not_used_again() -> None:
     with serving(200, hangs_up=True) as url:
-        seen = offer(url, raw("picture", [b"x"]), 4.0, 1.5)
-    assert (seen.sent, seen.answered, seen.failed) == (len(schedule(4.0, 1.5)), seen.sent, 0)
+        client = Client(url, raw("picture", [b"x"]), time.perf_counter())
+        assert (await client.ask(0.0)).status == 200
+        while client.idle:
+            await asyncio.sleep(0)
+        assert (await client.ask(0.0)).status == 200
+        client.close()
 
 
 def test_a_refusal_is_no_failure_and_no_answer() -> None:

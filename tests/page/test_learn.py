@@ -49,6 +49,18 @@ def jobs(lens: LensServer) -> list[dict[str, object]]:
     return list(requests.get(f"{lens.url}/jobs", timeout=10).json()["jobs"])
 
 
+def taught(lens: LensServer) -> dict[str, object]:
+    """A job that has just ended well, with a version that is not live."""
+    answer = requests.post(
+        f"{lens.url}/retrain",
+        files={"file": ("pictures.zip", colored("red", "green", "blue", count=8))},
+        data={"gate": "none", "activate": "false", "trust_labels": "true"},
+        timeout=90,
+    )
+    answer.raise_for_status()
+    return jobs(lens)[0]
+
+
 def test_a_model_is_taught_judged_and_the_result_rejected(tab: Visit, lens: LensServer) -> None:
     page = tab.open("/#learn")
     choose(page, colored("red", "green", "blue", "yellow", count=12))
@@ -73,29 +85,24 @@ def test_a_model_is_taught_judged_and_the_result_rejected(tab: Visit, lens: Lens
 def test_what_was_taught_is_promoted_with_the_consequences_said(
     tab: Visit, lens: LensServer, colors_again: None
 ) -> None:
-    taught = requests.post(
-        f"{lens.url}/retrain",
-        files={"file": ("pictures.zip", colored("red", "green", "blue", count=8))},
-        data={"gate": "none", "activate": "false", "trust_labels": "true"},
-        timeout=90,
-    ).json()
+    version = taught(lens)["version"]
     page = tab.open("/#learn")
     page.locator(".jobs .choice").first.click()
-    expect(page.locator("#job-title")).to_have_text(f"colors {taught['version']}")
+    expect(page.locator("#job-title")).to_have_text(f"colors {version}")
     page.get_by_role("button", name="Promote").click()
-    dialog = page.get_by_role("dialog", name=f"Make colors {taught['version']} live?")
+    dialog = page.get_by_role("dialog", name=f"Make colors {version} live?")
     expect(dialog).to_contain_text("v1 stays, and comes back with one roll back.")
     dialog.get_by_role("button", name="Make live").click()
     expect(page.locator(".job")).to_contain_text("It is live.", timeout=30_000)
-    expect(page.locator("#serving")).to_have_text(f"Serving colors {taught['version']}")
+    expect(page.locator("#serving")).to_have_text(f"Serving colors {version}")
     live = requests.get(f"{lens.url}/models/info", params={"id": "colors"}, timeout=10).json()
-    assert live["version"] == taught["version"]
+    assert live["version"] == version
 
 
 def test_a_job_that_was_interrupted_goes_on_when_asked(tab: Visit, lens: LensServer) -> None:
     # tests/retraining interrupts real ones; here the newest job is told to be one, and what is asked of it is heard.
     page, asked = tab.open(), list[dict[str, Any]]()
-    newest = jobs(lens)[0]
+    newest = taught(lens)
 
     def interrupted(route: Route) -> None:
         told = route.fetch().json()
