@@ -72,7 +72,10 @@ class ConnectionCounts:
         self._rows["moves"][self._slot] += 1
 
     def add(self, change: int) -> None:
-        """Change this worker's count; where it rises, peers that wait are rung."""
+        """Change this worker's count; where it rises, peers that wait are rung.
+
+        A peer that cannot be rung, for want of a descriptor, has its patience.
+        """
         self._rows["open"][self._slot] += change
         self.move()
         if change > 0:
@@ -122,7 +125,7 @@ class ConnectionCounts:
     def _ring_waiting(self) -> None:
         waiting = (self._rows["socket"] == self._socket) & (self._rows["waiting"] != 0)
         for slot in np.flatnonzero(waiting).tolist():
-            with suppress(BlockingIOError):  # full: it has been rung often enough
+            with suppress(OSError):  # full: it has been rung often enough; or not to be opened
                 os.write(self._bell_of(slot), b"!")
 
     def _bell_of(self, slot: int) -> int:

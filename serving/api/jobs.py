@@ -20,6 +20,7 @@ from serving.api.responses import JSON
 from serving.errors import ServiceError, invalid_field, missing_field
 from serving.inputs.body import read_body
 from serving.observability.request_context import current
+from serving.retraining.issues import page_of
 from serving.retraining.job import Job
 from serving.retraining.retraining import Retraining
 
@@ -34,10 +35,10 @@ class JobsAPI:
         self._retraining = retraining
 
     async def jobs(self, request: Request) -> Response:
-        """``GET /jobs[?id=][&limit=]``: one job with its report, or the newest without."""
+        """``GET /jobs[?id=[&cursor=]][&limit=]``: one job with its report, or the newest without."""
         job_id = request.query_params.get("id")
         if job_id:
-            return await zipped(request, JSON(answer(await self._retraining.get(job_id))))
+            return await zipped(request, JSON(answer(await self._retraining.get(job_id), first=_first(request))))
         told = [described(job) for job in await self._retraining.list(_limit(request))]
         return JSON({"jobs": told, "request_id": current().request_id})
 
@@ -58,15 +59,17 @@ class JobsAPI:
         return event_stream(_events(self._retraining, job_id))
 
 
-def described(job: Job) -> dict[str, Any]:
-    """A job as callers see it."""
+def described(job: Job, *, first: int = 0) -> dict[str, Any]:
+    """A job as callers see it; its report names entries that were left out from the one at ``first`` on."""
     asked = job.asked
+    report, following = page_of(job.report, first) if job.report else (None, None)
     return {
         "id": job.id,
         "state": job.state,
         "progress": description.dump(job.progress),
         "version": job.version,
-        "report": job.report,
+        "report": report,
+        "next": None if following is None else str(following),
         "error": description.dump(job.error),
         "model_id": asked.model_id,
         "base_version": asked.base_version,
@@ -84,9 +87,9 @@ def described(job: Job) -> dict[str, Any]:
     }
 
 
-def answer(job: Job) -> dict[str, Any]:
-    """A job as the answer to a request about it."""
-    return {**described(job), "message": _message(job), "request_id": current().request_id}
+def answer(job: Job, *, first: int = 0) -> dict[str, Any]:
+    """A job as the answer to a request about it; ``first`` as for ``described``."""
+    return {**described(job, first=first), "message": _message(job), "request_id": current().request_id}
 
 
 def _message(job: Job) -> str:
@@ -124,9 +127,20 @@ async def _asked_id(request: Request) -> str:
 
 def _limit(request: Request) -> int:
     given = request.query_params.get("limit", str(_DEFAULT_PAGE))
-    if not given.isdecimal() or not 1 <= int(given) <= PAGE:
+    if not _is_number(given) or not 1 <= int(given) <= PAGE:
         raise invalid_field("limit", f"must be a whole number from 1 to {PAGE}", place="query")
     return int(given)
+
+
+def _first(request: Request) -> int:
+    given = request.query_params.get("cursor", "0")
+    if not _is_number(given):
+        raise invalid_field("cursor", "must be the `next` of an earlier page", place="query")
+    return int(given)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10
 
 
 def _moment(at: float | None) -> str | None:

@@ -89,7 +89,7 @@ _QUERIES: dict[tuple[str, str], list[JsonObject]] = {
     ("GET", "/retrain/get"): _TASK,
     ("POST", "/retrain/retry"): _TASK,
     ("PUT", "/retrain/cancel"): _TASK,
-    ("GET", "/jobs"): [_query("id"), _query("limit", "integer")],
+    ("GET", "/jobs"): _PAGE,
     ("GET", "/jobs/events"): [_query("id", required=True)],
     ("DELETE", "/traffic"): [_query("id", required=True)],
     ("GET", "/quality"): [_query("id", required=True), _query("version"), _query("hours", "number")],

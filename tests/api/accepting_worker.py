@@ -52,12 +52,18 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["path"] == "/step-back":
         gates[0].step_back()
     if scope["path"] == "/starve":
-        allow_descriptors(len(list(Path("/proc/self/fd").iterdir())) - 1)
+        allow_descriptors(lowest_free_descriptor())
     if scope["path"] == "/feed":
         allow_descriptors(512)
     body = json.dumps({"pid": os.getpid(), "no_delay": all(no_delay)}).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
+
+
+def lowest_free_descriptor() -> int:
+    free = os.dup(0)
+    os.close(free)
+    return free
 
 
 def allow_descriptors(number: int) -> None:

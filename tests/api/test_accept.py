@@ -188,6 +188,22 @@ def test_a_worker_without_descriptors_leaves_connections_to_its_peer_and_recover
     until_answered_by(server, starved)
 
 
+def test_a_peer_that_cannot_be_rung_is_left_to_its_patience(start: StartServer, tmp_path: Path) -> None:
+    server = start(workers=1)
+    counts = ConnectionCounts(tmp_path / "run", server.socket)
+    (held,) = server.connect(1)
+    ask(held)
+    server.connect(1)
+    for _ in range(2):  # the second answer comes after the worker has met the connection, and waits for us to take it
+        ask(held)
+    first_bell = tmp_path / "run" / "accept.0"
+    first_bell.unlink()
+    first_bell.mkdir()
+    counts.add(1)
+    assert counts.mine == 1
+    counts.leave()
+
+
 def test_tls_connections_are_shared_out_alike(start: StartServer, tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:

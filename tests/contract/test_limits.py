@@ -28,7 +28,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LensServer]:
 
 
 def ask(lens: LensServer, caller: str) -> requests.Response:
-    """What the proxy is answered that passes on a request of ``caller``."""
+    """What the proxy is answered that passes on a request of ``caller``; a caller of its own for each test."""
     headers = {"X-Forwarded-For": caller, "X-Forwarded-Proto": "https"}
     return requests.get(f"{lens.url}/models", headers=headers, timeout=20)
 
@@ -50,7 +50,7 @@ def test_a_body_that_never_ends_is_504_at_the_deadline(strict: LensServer) -> No
 
 
 def test_too_many_requests_are_told_when_to_come_back(strict: LensServer) -> None:
-    answers = [requests.post(f"{strict.url}/predict", json={}, timeout=20) for _ in range(6)]
+    answers = [ask(strict, "198.51.100.9") for _ in range(6)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused
     assert refused[0].json()["code"] == "rate_limited"
