@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runners.runner import OnnxRunner, Runner
+from runners.session import CPU
+from serving.admission import Admission
 from serving.api.edge import Limits as RequestLimits
 from serving.api.factory import NativeHandlers
 from serving.api.guard import Guard
@@ -54,7 +56,7 @@ from serving.retraining.work import Bench
 from serving.runtime import runtime_facts
 from serving.security.api_keys import KeyRing
 from serving.security.rate_limit import RateLimiter
-from serving.settings import Settings, secret
+from serving.settings import Settings, cores, secret
 from serving.shadows import Shadows
 from serving.traffic_control import TrafficControl
 
@@ -108,7 +110,16 @@ def assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRu
     arms = Arms(registry, ledger, shadows)
     pictures = KeptPictures(settings.home, max_bytes=int(settings.keep_pictures_mb * MIB), sharing=settings.workers)
     predictor = _predictor(
-        (ServingModels(follower, runner), arms, cache, decoders, metrics, _defaults(settings)), pictures
+        (
+            ServingModels(follower, runner),
+            arms,
+            cache,
+            decoders,
+            _admission(settings, runner),
+            metrics,
+            _defaults(settings),
+        ),
+        pictures,
     )
     activation = Activation(registry)
     retraining = _retraining(settings, registry, activation, LabelledPictures(records, pictures), metrics)
@@ -199,6 +210,17 @@ def _predictor(own: tuple[Any, ...], pictures: KeptPictures) -> Predictor:
     return KeepingPredictor(*own, pictures=pictures) if pictures.is_on else Predictor(*own)
 
 
+def _admission(settings: Settings, runner: Runner) -> Admission:
+    """One picture is decoded while the model runs another; while the other workers are idle, one a core.
+
+    Where models run elsewhere, or on a device that runs many pictures as fast as one, there is no limit but the crowd.
+    """
+    if not isinstance(runner, OnnxRunner) or settings.providers[0] != CPU:
+        return Admission(settings.max_queue, lambda: settings.max_queue)
+    host = runner.host
+    return Admission(settings.max_queue, lambda: max(2, cores()) if host and host.others_idle() else 2)
+
+
 def _retraining(
     settings: Settings, registry: Registry, activation: Activation, feedback: LabelledPictures, metrics: Metrics
 ) -> Retraining:
@@ -239,7 +261,6 @@ def _defaults(settings: Settings) -> Defaults:
         top_k=settings.top_k,
         threshold=settings.threshold or 0.0,
         max_pixels=int(settings.max_megapixels * 1_000_000),
-        max_waiting=settings.max_queue,
     )
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -23,8 +22,8 @@ from preprocessing.features import FeatureBatch, feature_batch, first_output, na
 from preprocessing.postprocess import class_probabilities, rank
 from preprocessing.spec import ModelSpec
 from preprocessing.transforms import draft_size, to_tensor
-from runners.errors import Overloaded
 from runners.runner import Run
+from serving.admission import Admission
 from serving.arms import Arms, Digest, Opened
 from serving.errors import ServiceError
 from serving.observability.request_context import RequestContext
@@ -96,7 +95,6 @@ class Defaults:
     top_k: int = 3
     threshold: float = 0.0
     max_pixels: int = 50_000_000
-    max_waiting: int = 256
 
 
 class _Found(NamedTuple):
@@ -111,15 +109,22 @@ class Predictor:
     """Classifies pictures and runs features, on whatever version ``arms`` opens."""
 
     def __init__(
-        self, models: Models, arms: Arms, answers: Answers, decoders: Executor, observer: Observer, defaults: Defaults
+        self,
+        models: Models,
+        arms: Arms,
+        answers: Answers,
+        decoders: Executor,
+        admission: Admission,
+        observer: Observer,
+        defaults: Defaults,
     ) -> None:
         self._models = models
         self._arms = arms
         self._answers = answers
         self._decoders = decoders
         self._observer = observer
+        self._admission = admission
         self._defaults = defaults
-        self._under_way = 0
 
     async def classify(self, picture: Picture, options: Options, context: RequestContext) -> dict[str, Any]:
         """The answer for one picture, as ``schemas.ImageAnswer`` describes it.
@@ -247,7 +252,7 @@ class Predictor:
     ) -> dict[str, Any]:
         spec = version.spec.served
         assert spec.output is not None
-        with self._place():
+        async with self._admission.turn(str(version.key), deadline):
             tensor = await self._decode(data, spec)
             run = await self._run(version, tensor, 1, deadline)
         scores = class_probabilities(run.outputs[spec.output.name], spec.output)
@@ -265,21 +270,6 @@ class Predictor:
         """Decode off the event loop."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._decoders, image_inputs, data, spec, self._defaults.max_pixels)
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """One of the places for pictures between their decoding and their answer.
-
-        A crowd is turned away here, before any work is done for it: pictures that were decoded and then found the
-        model's queue full cost an overloaded server half of its answers.
-        """
-        if self._under_way >= self._defaults.max_waiting:
-            raise Overloaded("Too many pictures are waiting already.")
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
 
     async def _run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
         key = version.key

@@ -12,6 +12,7 @@ import pytest
 
 from runners.errors import Overloaded
 from runners.runner import Run
+from serving.admission import Admission
 from serving.arms import Opened
 from serving.observability.request_context import RequestContext
 from serving.predictor import Defaults, Options, Predictor
@@ -102,7 +103,8 @@ async def test_a_crowd_of_pictures_is_turned_away_before_the_decoders_and_served
     version: ModelVersion, decoders: ThreadPoolExecutor
 ) -> None:
     models = Models()
-    predictor = Predictor(models, Arms(version), NoCache(), decoders, Nobody(), Defaults(max_waiting=2))  # type: ignore[arg-type]
+    admission = Admission(crowd=2, room=lambda: 2)
+    predictor = Predictor(models, Arms(version), NoCache(), decoders, admission, Nobody(), Defaults())  # type: ignore[arg-type]
 
     def ask() -> asyncio.Task[dict[str, Any]]:
         return asyncio.create_task(predictor.classify(Sent(), Options(), RequestContext("a-request")))
