@@ -23,7 +23,7 @@ URL ?= http://127.0.0.1:$(PORT)
 USERS ?= 16
 SECONDS ?= 30
 
-.PHONY: help serve test test-slow screenshots test-train notebook lint types bench chaos format docs bento bento-test lock image ship-test load smoke load-report sbom audit examples clean
+.PHONY: help serve test test-slow screenshots page-report test-train notebook lint types bench chaos format docs bento bento-test lock image ship-test load smoke load-report sbom audit examples clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -110,6 +110,12 @@ docs: $(STAMP)/dev
 screenshots: $(STAMP)/dev
 	@scripts/install-browser.sh
 	$(BIN)/python -m tests.page.screenshots
+
+## make page-report  measure the page: what it weighs into docs/page.md, its accessibility into docs/accessibility.md
+page-report: $(STAMP)/dev
+	@scripts/install-browser.sh
+	$(BIN)/python -m tests.page.weight
+	$(BIN)/python -m tests.page.accessibility_report
 
 ## make bento    build the Bento
 bento: $(STAMP)/serve-$(RUNTIME)

@@ -54,7 +54,8 @@ def page(stats: dict[str, str], commit: str) -> str:
 def draw(report: Path, chart: Path) -> None:
     """The first two charts of locust's page as a picture."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         view = browser.new_page(viewport={"width": 1000, "height": 1400})
         view.goto(report.as_uri())
         charts = view.locator("canvas")

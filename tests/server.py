@@ -141,16 +141,22 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 class PictureSite:
-    """A web server on loopback whose files the test lays down; counts what was asked of it."""
+    """A web server on loopback whose files the test lays down; counts what was asked of it.
+
+    While ``answers`` is cleared it takes questions and says nothing.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.asked: list[str] = []
+        self.answers = threading.Event()
+        self.answers.set()
         site = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 site.asked.append(self.path)
+                site.answers.wait()
                 status, headers, body = site.files.get(self.path, (404, {}, b"nothing here"))
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -173,6 +179,7 @@ class PictureSite:
 
     def close(self) -> None:
         """Stop serving."""
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

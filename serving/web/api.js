@@ -14,23 +14,24 @@ export const apiKey = {
 // Whether somebody wants the dialog for the key.
 export const keyWanted = createStore(false);
 
+// `wait` is how many seconds later the server would rather be asked again, where it says so.
 export class Problem extends Error {
-  constructor(status, { detail, code = "unreadable_answer", request_id: requestId }) {
+  constructor(status, { detail, code = "unreadable_answer", request_id: requestId }, wait) {
     super(sentence(detail) ?? `The server answered ${status} and gave no reason.`);
-    Object.assign(this, { status, code, requestId });
+    Object.assign(this, { status, code, requestId, wait: Number(wait) || undefined });
   }
 }
 
 export async function ask(path, { headers, ...options } = {}) {
-  let status, text;
+  let response, text;
   try {
-    const response = await fetch(path, { ...options, headers: { ...authorization(), ...headers } });
-    [status, text] = [response.status, await response.text()];
+    response = await fetch(path, { ...options, headers: { ...authorization(), ...headers } });
+    text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw new Problem(0, { detail: "Called off.", code: "called_off" });
     throw unreachable("The server cannot be reached.");
   }
-  return answer(status, text);
+  return answer(response.status, text, response.headers.get("Retry-After"));
 }
 
 export function tell(path, body, { method = "POST", ...options } = {}) {
@@ -58,7 +59,8 @@ export function send(path, form, { onProgress, onEvent, signal }) {
       try {
         const last = told() && readEvents(request.responseText).news.find(({ kind }) => kind === "end")?.data;
         if (told() && !last) throw unreachable("The connection broke off before there was an answer.");
-        resolve(last ? checked(last.status, last.answer) : answer(request.status, request.responseText));
+        const wait = request.getResponseHeader("Retry-After");
+        resolve(last ? checked(last.status, last.answer) : answer(request.status, request.responseText, wait));
       } catch (problem) {
         reject(problem);
       }
@@ -78,7 +80,7 @@ export async function* events(path, signal) {
   } catch {
     throw unreachable("The server cannot be reached.");
   }
-  if (!response.ok) answer(response.status, await response.text());
+  if (!response.ok) answer(response.status, await response.text(), response.headers.get("Retry-After"));
   let rest = "";
   for await (const chunk of chunks(response.body.pipeThrough(new TextDecoderStream()))) {
     rest += chunk;
@@ -114,20 +116,20 @@ function authorization() {
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
-function answer(status, text) {
+function answer(status, text, wait) {
   let body;
   try {
     body = JSON.parse(text);
   } catch {
     // What stands between us and the server may answer in words of its own.
-    throw new Problem(status, {});
+    throw new Problem(status, {}, wait);
   }
-  return checked(status, body);
+  return checked(status, body, wait);
 }
 
-function checked(status, body) {
+function checked(status, body, wait) {
   if (status >= 200 && status < 300) return body;
-  throw new Problem(status, body);
+  throw new Problem(status, body, wait);
 }
 
 function unreachable(detail) {

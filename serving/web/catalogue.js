@@ -9,11 +9,16 @@ const details = new Map();
 
 export const useCatalogue = () => useStore(store);
 
+let newest = 0;
+
 export async function refreshCatalogue() {
+  const mine = ++newest;
+  // What was asked earlier and comes later is older news.
+  const told = (news) => mine === newest && store.set({ ...store.get(), ...news, loaded: true });
   try {
-    store.set({ ...(await everyVersion()), problem: null, loaded: true });
+    told({ ...(await everyVersion()), problem: null });
   } catch (problem) {
-    store.set({ ...store.get(), problem, loaded: true });
+    told({ problem });
   }
 }
 

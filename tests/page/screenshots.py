@@ -79,7 +79,7 @@ def show_answer(page: Page) -> None:
 
 def show_models(page: Page) -> None:
     """The versions, with how requests could be split."""
-    page.locator(".version .figure").first.wait_for()
+    page.locator(".version").filter(has_text=" ms").first.wait_for()
     page.locator(".traffic summary").first.click()
     page.locator(".sliders").wait_for()
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from tests.graphs import mean_color_classifier
-from tests.page.browser import DESKTOP, PHONE, WIDE, Visit, visit
+from tests.page.accessibility import (
+    FULL,
+    LOOKED_AT,
+    LOOKS,
+    PARTS_NEEDED,
+    audit,
+    contrasts,
+    fits,
+    unfold,
+    walk,
+)
+from tests.page.browser import PHONE, Visit, visit
 from tests.pictures import GREEN, RED, picture
 from tests.server import LensServer, PictureSite
 
@@ -48,41 +58,117 @@ def test_the_key_dialog_opens_closes_and_gives_the_focus_back(tab: Visit) -> Non
     expect(page.locator("#open-access")).to_be_focused()
 
 
-@pytest.mark.parametrize(
-    ("viewport", "scheme"),
-    [(PHONE, "dark"), (DESKTOP, "light"), (WIDE, "light")],
-    ids=["dark-phone", "light-desktop", "light-wide"],
-)
-def test_it_fits_every_screen_and_breaks_no_rule_of_accessibility(
-    browser: Browser, lens: LensServer, viewport: dict[str, int], scheme: str
+@pytest.mark.parametrize("look", ["dark, phone", "light, desktop", "dark, wide"])
+def test_every_view_fits_every_screen_and_breaks_no_rule_of_accessibility(
+    browser: Browser, lens: LensServer, look: str
 ) -> None:
-    with visit(browser, lens.url, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as made:
+    with visit(browser, lens.url, reduced_motion="reduce", **LOOKS[look]) as made:
         page = made.open()
-        assert fits(page)
-        page.set_input_files("#file", FilePayload(name="red.jpg", mimeType="image/jpeg", buffer=picture(RED)))
-        page.locator(".bars").wait_for()
-        for summary in page.locator("summary").all():
-            summary.click()
-        assert fits(page)
-        assert violations(page) == []
-
-
-@pytest.mark.parametrize(
-    ("viewport", "scheme"), [(PHONE, "light"), (DESKTOP, "dark")], ids=["light-phone", "dark-desktop"]
-)
-def test_every_view_fits_and_breaks_no_rule(
-    browser: Browser, lens: LensServer, viewport: dict[str, int], scheme: str
-) -> None:
-    with visit(browser, lens.url, viewport=viewport, color_scheme=scheme, reduced_motion="reduce") as made:
-        page = made.open("/#models")
-        for view, ready in {"models": ".version", "learn": "#archive", "watch": ".stats"}.items():
-            page.get_by_role("navigation", name="Views").locator(f"a[href='#{view}']").click()
-            shown = page.locator(f"#view-{view}")
-            shown.locator(ready).first.wait_for()
-            for summary in shown.locator("summary").all():
-                summary.click()
+        for view, fill in FULL.items():
+            go_to(page, view)
+            fill(page)
             assert fits(page), view
-            assert violations(page) == [], view
+            unfold(page)
+            assert fits(page), view
+            found = audit(page)
+            assert found.violations == [], view
+            assert {rule for rule, _ in found.incomplete} <= LOOKED_AT.keys(), "look, and note what was seen"
+
+
+def test_all_that_can_be_used_is_reached_by_tab_and_shows_its_focus(tab: Visit) -> None:
+    page = tab.open()
+    for view, fill in FULL.items():
+        go_to(page, view)
+        fill(page)
+        stops, missed = walk(page)
+        assert missed == [], view
+        assert [stop.name for stop in stops if not stop.ringed] == [], view
+        assert all(stop.name for stop in stops), view
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_edges_rings_bars_and_curves_stand_out_from_what_is_behind_them(
+    browser: Browser, lens: LensServer, scheme: str
+) -> None:
+    with visit(browser, lens.url, color_scheme=scheme) as made:
+        found = contrasts(made.open())
+    assert {what: seen for what, seen in found.items() if seen < PARTS_NEEDED} == {}
+
+
+def test_nothing_moves_for_whoever_wants_no_motion(browser: Browser, lens: LensServer) -> None:
+    assert "pass" in moving(browser, lens, "no-preference"), "else this test could not fail"
+    assert moving(browser, lens, "reduce") == set()
+
+
+def moving(browser: Browser, lens: LensServer, wish: Literal["reduce", "no-preference"]) -> set[str]:
+    """The animations and transitions that run while an answer is waited for, and when views are opened."""
+    held, names = list[Route](), set[str]()
+    with visit(browser, lens.url, reduced_motion=wish) as made:
+        page = made.open()
+        page.route("**/predict", lambda route: held.append(route))
+        choose_red(page)
+        expect(page.get_by_text("Looking…")).to_be_visible()
+        for view in (*FULL, "predict"):
+            go_to(page, view)
+            names |= set(page.evaluate(MOVING))
+        held[0].continue_()
+        expect(page.locator(".best")).to_have_text("red")
+    return names
+
+
+MOVING = """() => document.getAnimations().map((each) => each.animationName ?? each.transitionProperty)"""
+
+
+def test_in_the_system_s_own_colors_focus_bars_and_choices_are_seen(browser: Browser, lens: LensServer) -> None:
+    with visit(browser, lens.url, forced_colors="active") as made:
+        page = made.open()
+        choose_red(page)
+        expect(page.locator(".best")).to_have_text("red")
+        tab_to(page, "#url")
+        ring, behind = colors_of(page, ":focus", "outlineColor"), colors_of(page, "body", "backgroundColor")
+        assert ring != behind
+        filled = colors_of(page, ".bar", "backgroundColor", "::before")
+        assert filled != colors_of(page, ".bar", "backgroundColor")
+        assert page.locator(".views a[aria-current]").evaluate(BORDER) == "2px solid"
+        assert page.locator(".views a:not([aria-current])").first.evaluate(BORDER) != "2px solid"
+        go_to(page, "watch")
+        assert page.locator(".choice[aria-pressed=true]").evaluate(BORDER) == "2px solid"
+
+
+BORDER = """(each) => {
+    const { borderTopWidth, borderTopStyle } = getComputedStyle(each);
+    return `${borderTopWidth} ${borderTopStyle}`;
+}"""
+
+
+def colors_of(page: Page, selector: str, name: str, part: str | None = None) -> str:
+    """A color as the browser came to it, of an element or of what a style draws in it."""
+    script = "(each, [name, part]) => getComputedStyle(each, part)[name]"
+    return str(page.locator(selector).first.evaluate(script, [name, part]))
+
+
+def test_four_times_as_large_nothing_needs_scrolling_sideways(browser: Browser, lens: LensServer) -> None:
+    # WCAG 2.2, 1.4.10: a window of 1280 pixels, four times as large.
+    with visit(browser, lens.url, viewport={"width": 320, "height": 256}) as made:
+        page = made.open()
+        for view, fill in FULL.items():
+            go_to(page, view)
+            fill(page)
+            unfold(page)
+            assert fits(page), view
+
+
+def test_what_changes_is_announced(tab: Visit) -> None:
+    page = tab.open()
+    choose_red(page)
+    expect(page.get_by_role("status").filter(has_text="red")).to_be_visible()
+    page.set_input_files("#file", FilePayload(name="notes.txt", mimeType="text/plain", buffer=b"milk, eggs"))
+    expect(page.get_by_role("status").filter(has_text="Only images are allowed")).to_be_visible()
+    go_to(page, "watch")
+    page.locator(".stats").wait_for()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("status").filter(has_text="Paused.")).to_be_visible()
+    tab.excuse("Failed to load resource", "400")
 
 
 def test_a_view_that_was_left_is_found_as_it_was(tab: Visit) -> None:
@@ -128,6 +214,18 @@ def test_the_longest_names_fit_a_phone(browser: Browser, lens: LensServer) -> No
         assert fits(page)
 
 
+def test_a_gallery_fits_a_phone_and_what_failed_is_read_without_scrolling(browser: Browser, lens: LensServer) -> None:
+    with visit(browser, lens.url, viewport=PHONE) as made:
+        page = made.open()
+        files = {"red.jpg": picture(RED), "green.jpg": picture(GREEN), "broken.jpg": b"no picture"}
+        page.set_input_files("#file", [FilePayload(name=n, mimeType="image/jpeg", buffer=b) for n, b in files.items()])
+        expect(page.get_by_text("2 answered, 1 failed")).to_be_visible()
+        assert fits(page)
+        problem = page.locator("td .problem").bounding_box()
+        assert problem is not None and problem["x"] + problem["width"] <= PHONE["width"]
+        made.excuse("Failed to load resource", "400")
+
+
 def test_there_are_three_file_choosers_and_one_button_for_the_upload(tab: Visit) -> None:
     page = tab.open()
     assert page.locator("input[type=file]").count() == 3
@@ -159,12 +257,11 @@ def choose(page: Page, file: FilePayload) -> None:
     opened.value.set_files(file)
 
 
-def fits(page: Page) -> bool:
-    """Whether nothing needs scrolling sideways."""
-    return bool(page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+def choose_red(page: Page) -> None:
+    page.set_input_files("#file", FilePayload(name="red.jpg", mimeType="image/jpeg", buffer=picture(RED)))
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong."""
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {[node['target'] for node in rule['nodes']]}" for rule in found]
+def go_to(page: Page, view: str) -> None:
+    """Open a view by its link."""
+    page.get_by_role("navigation", name="Views").locator(f"a[href='#{view}']").click()
+    page.locator(f"#view-{view}:not([hidden]) h2").first.wait_for()

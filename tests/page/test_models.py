@@ -145,10 +145,17 @@ def test_an_alias_is_given_and_taken_and_a_version_deleted(tab: Visit, hues: Len
     row = opened(page, "hues", "v3")
     row.get_by_label("Alias for v3").fill("Champion")
     row.get_by_role("button", name="Add alias").click()
+    confirmed(page, "Requests for hues@champion are answered by v3 from then on")
     expect(row.locator(".badge")).to_have_text(["@champion"])
     expect(row).to_contain_text("it cannot be deleted")
-    row.get_by_role("button", name="Take the alias champion away").click()
+    other = opened(page, "hues", "v1")
+    other.get_by_label("Alias for v1").fill("champion")
+    other.get_by_role("button", name="Add alias").click()
+    confirmed(page, "Until now that is v3, which loses the name.")
     expect(row.locator(".badge")).to_have_count(0)
+    other.get_by_role("button", name="Take the alias champion away").click()
+    confirmed(page, "Requests for hues@champion will be answered “not found”.")
+    expect(other.locator(".badge")).to_have_text(["live"])
     row.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     assert "v3" in versions(hues, "hues")
@@ -156,6 +163,34 @@ def test_an_alias_is_given_and_taken_and_a_version_deleted(tab: Visit, hues: Len
     confirmed(page, "gone for good")
     expect(card(page, "hues").locator(".version")).to_have_count(2)
     assert "v3" not in versions(hues, "hues")
+
+
+def test_another_id_answers_by_default_with_the_consequences_said(
+    tab: Visit, hues: LensServer, colors_again: None
+) -> None:
+    page = tab.open("/#models")
+    opened(page, "hues", "v1").get_by_role("button", name="Make default").click()
+    confirmed(page, "Until now that is colors v1; it stays, and still answers when it is named.")
+    expect(page.locator("#serving")).to_have_text("Serving hues v1")
+    expect(card(page, "hues").locator(".badge")).to_have_text(["default", "live"])
+
+
+def test_numbers_and_layout_that_were_understood_wrongly_are_corrected(tab: Visit, hues: LensServer) -> None:
+    page = tab.open("/#models")
+    bring(page, "numbers", mean_color_classifier())
+    page.get_by_text("Correct it").click()
+    page.get_by_label("Mean").fill("0.5")
+    page.get_by_label("Deviation").fill("0.5, 0.25, 0.2")
+    page.get_by_label("Layout").select_option("NHWC")
+    page.get_by_role("button", name="Upload it corrected").click()
+    # The file itself says where its channels are: a layout that cannot be is refused in words.
+    expect(page.locator(".review .problem")).to_contain_text("NHWC", timeout=30_000)
+    page.get_by_label("Layout").select_option("")
+    page.get_by_role("button", name="Upload it corrected").click()
+    expect(page.locator(".review")).to_contain_text("numbers v2", timeout=30_000)
+    expect(page.locator(".understood").first).to_contain_text("(pixel ÷ 255 − 0.5) ÷ [0.5, 0.25, 0.2]")
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_text("numbers v2 is gone.")).to_be_visible()
 
 
 def test_traffic_is_split_with_sliders_that_make_a_hundred_and_ended(tab: Visit, hues: LensServer) -> None:
@@ -179,6 +214,27 @@ def test_traffic_is_split_with_sliders_that_make_a_hundred_and_ended(tab: Visit,
     assert not plan(hues)["split"]
 
 
+def test_who_has_a_sticky_key_stays_with_one_version_of_a_split(tab: Visit, hues: LensServer) -> None:
+    change(hues, "put", "/traffic", {"id": "hues", "weights": {"v1": 50, "v2": 50}})
+    page = tab.open()
+    page.get_by_text("Model and options").click()
+    page.get_by_label("Model", exact=True).select_option("hues")
+    got, callers = set[str](), iter(range(40))
+    while len(got) < 2:
+        page.get_by_label("Sticky key").fill(f"caller {next(callers)}")
+        answered = {asked_about(page, color) for color in (RED, GREEN)}
+        assert len(answered) == 1, "one caller, one version"
+        got |= answered
+    requests.delete(f"{hues.url}/traffic", params={"id": "hues"}, timeout=30).raise_for_status()
+
+
+def asked_about(page: Page, color: tuple[int, int, int]) -> str:
+    """The version that answers about a picture of that color."""
+    with page.expect_response("**/predict") as answered:
+        page.set_input_files("#file", FilePayload(name="p.jpg", mimeType="image/jpeg", buffer=picture(color)))
+    return str(answered.value.json()["model_version"])
+
+
 def test_two_versions_are_compared_and_asked_about_the_same_pictures(tab: Visit, hues: LensServer) -> None:
     asked = {"file": ("red.jpg", picture(RED))}
     answer = requests.post(f"{hues.url}/predict", files=asked, data={"model_id": "hues@v1"}, timeout=10).json()
@@ -196,6 +252,23 @@ def test_two_versions_are_compared_and_asked_about_the_same_pictures(tab: Visit,
     comparison.get_by_label("Do they agree?").set_input_files(files)
     expect(comparison.get_by_role("status")).to_have_text("They agree on 1 of 3.")
     expect(comparison).to_contain_text("red.jpg: red, or blue")
+
+
+def test_the_verdict_on_two_versions_calls_them_by_their_names(tab: Visit, hues: LensServer) -> None:
+    # Nobody gives the hundreds of answers here that a verdict needs.
+    page = tab.page
+    verdict = {"a": "hues@v1", "b": "hues@v2", "conclusion": "B is better than A by 5.0 points."}
+
+    def judged(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "comparisons": [verdict]})
+
+    page.route("**/quality?id=hues", judged)
+    tab.open("/#models")
+    comparison = card(page, "hues").locator(".comparison")
+    comparison.locator("summary").click()
+    comparison.get_by_label("One", exact=True).select_option("v1")
+    comparison.get_by_label("The other").select_option("v2")
+    expect(comparison).to_contain_text("hues@v2 is better than hues@v1 by 5.0 points.")
 
 
 def test_a_refused_change_says_why_in_the_dialog(tab: Visit, hues: LensServer) -> None:

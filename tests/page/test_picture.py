@@ -72,6 +72,24 @@ def test_a_dropped_and_a_pasted_picture_are_asked_about_like_a_chosen_one(tab: V
         assert page.input_value("#file").endswith(f"{label}.jpg")
 
 
+def test_a_pasted_address_is_asked_about_from_any_view(tab: Visit, site: PictureSite) -> None:
+    address = site.put("/leaf.jpg", picture(GREEN), headers={"Content-Type": "image/jpeg"})
+    page = tab.open("/#watch")
+    page.evaluate(
+        """(text) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text/plain", text);
+            const made = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+            document.body.dispatchEvent(made);
+        }""",
+        f"  {address}\n",
+    )
+    expect(page).to_have_title("Lens")
+    expect(page.locator(".best")).to_have_text("green")
+    assert page.input_value("#url") == address
+    tab.strangers.clear()
+
+
 def test_what_is_dropped_goes_to_the_view_that_takes_it(tab: Visit) -> None:
     page = tab.open("/#watch")
     _drop(page, {"pictures.zip": b"no ZIP file, but called one"})

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from serving.errors import STATUS
 from tests.graphs import mean_color_classifier
 from tests.page.browser import Visit, visit
 from tests.page.conftest import KEY
@@ -55,6 +59,14 @@ def test_an_answer_from_something_in_between_is_told_by_its_status(tab: Visit) -
     expect(page.locator("#answer .problem")).to_contain_text("The server answered 502")
     assert page.locator("#answer h1").count() == 0
     tab.excuse(NOTED, "502")
+
+
+def test_every_advice_is_for_a_code_that_there_is(root: Path) -> None:
+    text = (root / "serving" / "web" / "parts" / "problem.js").read_text()
+    advice = text[text.index("const ADVICE") : text.index("};")]
+    codes = set(re.findall(r"^  (\w+):", advice, re.MULTILINE))
+    assert len(codes) > 10
+    assert codes - {"unreachable"} <= STATUS.keys()
 
 
 def test_where_a_key_is_needed_the_page_asks_for_it_and_brings_it_along(

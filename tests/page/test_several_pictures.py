@@ -1,21 +1,20 @@
-"""Several pictures at once, feedback, options, and what was done as code."""
+"""Several pictures at once, feedback, options, and models that take values."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import requests
+from onnx import TensorProto, helper
 from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.graphs import iris_classifier
+from tests.graphs import iris_classifier, model_bytes
 from tests.page.browser import Visit
-from tests.pictures import BLUE, GREEN, RED, picture
+from tests.pictures import BLUE, RED, picture
 from tests.server import LensServer
 
 
@@ -44,6 +43,16 @@ def test_several_pictures_become_a_gallery_with_a_table_to_take_along(tab: Visit
     told = json.loads(downloaded(page, "Download JSON"))
     assert [entry["answer"] and entry["answer"]["predicted_label"] for entry in told] == ["red", None, "blue"]
     tab.excuse("Failed to load resource", "400")
+
+
+def test_a_wrong_answer_gets_the_next_likely_label_with_one_click(tab: Visit) -> None:
+    page = tab.open()
+    page.set_input_files("#file", jpeg("odd.jpg", picture((60, 200, 120))))
+    expect(page.locator(".best")).to_have_text("green")
+    with page.expect_response("**/feedback") as told:
+        page.get_by_role("button", name="No, it is blue").click()
+    expect(page.get_by_text("Noted: it is blue.")).to_be_visible()
+    assert told.value.json()["correct"] is False
 
 
 def test_a_wrong_answer_gets_its_right_label_and_counts(tab: Visit, lens: LensServer) -> None:
@@ -78,23 +87,6 @@ def test_options_hold_for_the_next_question_and_the_threshold_is_explained(tab: 
     expect(page.locator("#answer .bars li")).to_have_count(2)
 
 
-def test_what_was_done_can_be_done_again_from_code(tab: Visit, tmp_path: Path) -> None:
-    page = tab.open()
-    page.get_by_text("Model and options").click()
-    page.get_by_label("Classes listed").fill("1")
-    page.set_input_files("#file", jpeg("a leaf, green.jpg", picture(GREEN)))
-    expect(page.locator(".best")).to_have_text("green")
-    page.get_by_text("The same from code").click()
-    (tmp_path / "a leaf, green.jpg").write_bytes(picture(GREEN))
-    curl = page.get_by_label("As curl").inner_text()
-    told = subprocess.run(["bash", "-c", curl], cwd=tmp_path, capture_output=True, text=True, check=True)
-    answer = json.loads(told.stdout)
-    assert (answer["predicted_label"], len(answer["predictions"])) == ("green", 1)
-    python = page.get_by_label("As Python").inner_text()
-    told = subprocess.run([sys.executable, "-c", python], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "'predicted_label': 'green'" in told.stdout
-
-
 def test_a_picture_lying_on_its_side_is_shown_upright(tab: Visit) -> None:
     out, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
@@ -107,7 +99,7 @@ def test_a_picture_lying_on_its_side_is_shown_upright(tab: Visit) -> None:
 
 
 def test_a_model_of_features_gets_a_form_made_from_its_inputs(tab: Visit, lens: LensServer) -> None:
-    _features(lens)
+    _bring(lens, "flowers", iris_classifier())
     page = tab.open()
     page.get_by_text("Model and options").click()
     page.get_by_label("Model", exact=True).select_option("flowers")
@@ -131,7 +123,49 @@ def test_a_model_of_features_gets_a_form_made_from_its_inputs(tab: Visit, lens: 
     tab.excuse("Failed to load resource", "400")
 
 
-def _features(lens: LensServer) -> None:
-    fields = {"id": "flowers", "name": "Flowers", "version": "v1"}
-    files = {"file": ("flowers.onnx", iris_classifier())}
+def test_inputs_of_several_types_have_their_names_their_types_and_a_sample(tab: Visit, lens: LensServer) -> None:
+    _bring(lens, "prices", price_of_a_ticket())
+    page = tab.open()
+    page.get_by_text("Model and options").click()
+    page.get_by_label("Model", exact=True).select_option("prices")
+    expect(page.locator("#features legend")).to_have_text(["age float32 [N, 1]", "city string [N, 1]"])
+    sample = {"inputs": {"age": [0.5], "city": ["text"]}}
+    assert json.loads(page.locator("#request").input_value()) == sample
+    page.get_by_label("age 1", exact=True).fill("30")
+    page.get_by_label("city 1", exact=True).fill("Rome")
+    page.get_by_label("city 1", exact=True).press("Tab")
+    assert json.loads(page.locator("#request").input_value()) == {"inputs": {"age": [30], "city": ["Rome"]}}
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#answer .outputs dt")).to_have_text("price")
+    expect(page.locator("#answer .best")).to_have_text("50")
+    page.get_by_role("button", name="Sample values").click()
+    assert json.loads(page.locator("#request").input_value()) == sample
+
+
+def price_of_a_ticket() -> bytes:
+    """A number and a text in: the age, and 20 more for Rome."""
+    return model_bytes(
+        [
+            helper.make_node(
+                "LabelEncoder",
+                ["city"],
+                ["fare"],
+                domain="ai.onnx.ml",
+                keys_strings=["Rome"],
+                values_floats=[20.0],
+                default_float=0.0,
+            ),
+            helper.make_node("Add", ["age", "fare"], ["price"]),
+        ],
+        [
+            helper.make_tensor_value_info("age", TensorProto.FLOAT, ["N", 1]),
+            helper.make_tensor_value_info("city", TensorProto.STRING, ["N", 1]),
+        ],
+        [helper.make_tensor_value_info("price", TensorProto.FLOAT, ["N", 1])],
+    )
+
+
+def _bring(lens: LensServer, model_id: str, model: bytes) -> None:
+    fields = {"id": model_id, "name": model_id, "version": "v1"}
+    files = {"file": ("model.onnx", model)}
     requests.post(f"{lens.url}/models/upload", files=files, data=fields, timeout=60).raise_for_status()

@@ -31,6 +31,16 @@ def test_the_board_shows_what_was_answered_by_all_workers(tab: Visit, asked: Len
     expect(page.locator(".chart svg")).to_have_count(6)
 
 
+def test_the_board_goes_on_by_itself(tab: Visit, asked: LensServer) -> None:
+    page = tab.open("/#watch")
+    shown = page.locator(".stat").filter(has_text="Requests").locator(".value")
+    page.get_by_role("button", name="5 min", exact=True).click()
+    expect(shown).not_to_have_text("0")
+    before = shown.inner_text()
+    requests.post(f"{asked.url}/predict", files={"file": ("p.jpg", picture(RED))}, timeout=10).raise_for_status()
+    expect(shown).not_to_have_text(before)
+
+
 def test_pausing_stops_asking_and_a_range_asks_for_it(tab: Visit, asked: LensServer) -> None:
     page = tab.open("/#watch")
     page.locator(".stats").wait_for()

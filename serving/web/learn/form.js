@@ -56,7 +56,7 @@ export function LearnForm({ catalogue, active, onStarted }) {
           <//>
           <${Field} label="Its classes">
             <select value=${fields.labels} onChange=${change("labels")}>
-              <option value="join">join the old ones</option><option value="replace">replace the old ones</option>
+              <option value="join">join the old</option><option value="replace">replace the old</option>
             </select>
           <//>
         </div>

@@ -73,9 +73,27 @@ export function deleteVersion(id, version) {
   return ask(`/models?${new URLSearchParams({ id, version })}`, { method: "DELETE" });
 }
 
-// `version` null takes the alias away.
-export async function setAlias(id, alias, version) {
-  const answer = await tell("/models/alias", { id, alias, version }, { method: "PUT" });
-  await refreshCatalogue();
-  return version ? `${id}@${answer.alias} now means ${answer.version}.` : `${id}@${answer.alias} is gone.`;
+// `holder` is the version that has the alias until now, if any.
+export function giveAlias({ id, version }, alias, holder) {
+  confirm({
+    title: `Call ${id} ${version} “${alias}”?`,
+    consequences: [
+      `Requests for ${id}@${alias} are answered by ${version} from then on; until it is taken away, ${version} cannot be deleted.`,
+      holder ? `Until now that is ${holder.version}, which loses the name.` : "",
+    ].filter(Boolean),
+    action: "Add alias",
+    run: () => done(putAlias(id, alias, version), (answer) => `${id}@${answer.alias} now means ${answer.version}.`),
+  });
 }
+
+export function takeAlias({ id, version }, alias) {
+  confirm({
+    title: `Take the name “${alias}” away?`,
+    consequences: [`Requests for ${id}@${alias} will be answered “not found”. ${version} stays and answers under its own name.`],
+    action: "Take it away",
+    danger: true,
+    run: () => done(putAlias(id, alias, null), (answer) => `${id}@${answer.alias} is gone.`),
+  });
+}
+
+const putAlias = (id, alias, version) => tell("/models/alias", { id, alias, version }, { method: "PUT" });

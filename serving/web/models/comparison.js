@@ -55,9 +55,12 @@ function Table({ id, models, quality, stats }) {
         </tbody>
       </table>
     </div>
-    ${verdict && html`<p>${verdict.conclusion}</p>`}
+    ${verdict && html`<p class="spaced">${named(verdict)}</p>`}
   `;
 }
+
+// The server's sentence says A and B.
+const named = ({ a, b, conclusion }) => conclusion.replace(/\b[AB]\b/g, (letter) => (letter === "A" ? a : b));
 
 // Both are asked about the same pictures.
 function Agreement({ id, models }) {

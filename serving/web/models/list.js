@@ -64,10 +64,12 @@ function Model({ id, versions, stats, standing, active }) {
 // What feedback says of each version; asked anew when the view is opened or the versions change.
 function useQuality(id, versions, active) {
   const [quality, setQuality] = useState(null);
+  // The list is made anew whenever it is drawn.
+  const state = versions.map(({ version, live }) => `${version} ${live}`).join();
   useEffect(() => {
     // The server knows nothing of an id that has never answered.
     if (!active || !versions.some(({ live }) => live)) return;
     ask(`/quality?${new URLSearchParams({ id })}`).then(setQuality, () => setQuality(null));
-  }, [id, versions, active]);
+  }, [id, state, active]);
   return quality;
 }

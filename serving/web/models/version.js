@@ -1,12 +1,11 @@
 // One version in the list, and what can be done to it.
 
-import { describe } from "../catalogue.js";
+import { catalogueNow, describe } from "../catalogue.js";
 import { count, duration, moment, share, size } from "../figures.js";
 import { html, useEffect, useState } from "../html.js";
-import { say } from "../parts/confirm.js";
 import { ProblemNote } from "../parts/problem.js";
 import { Spark } from "../parts/spark.js";
-import { makeDefault, makeLive, remove, setAlias } from "./changes.js";
+import { giveAlias, makeDefault, makeLive, remove, takeAlias } from "./changes.js";
 import { Understood } from "./understood.js";
 
 export function Version({ model, stats, quality, circumstances }) {
@@ -70,28 +69,20 @@ function Manage({ model, circumstances }) {
 }
 
 function Aliases({ model }) {
-  const [problem, setProblem] = useState(null);
-  async function change(alias, version) {
-    try {
-      setProblem(null);
-      say(await setAlias(model.id, alias, version));
-    } catch (failure) {
-      setProblem(failure);
-    }
-  }
   function add(event) {
     event.preventDefault();
-    const alias = new FormData(event.target).get("alias").trim();
-    if (alias) change(alias, model.version).then(() => event.target.reset());
+    const alias = new FormData(event.target).get("alias").trim().toLowerCase();
+    if (!alias) return;
+    giveAlias(model, alias, catalogueNow().models.find(({ id, aliases }) => id === model.id && aliases.includes(alias)));
+    event.target.reset();
   }
   return html`
     <form class="row aliases" onSubmit=${add}>
       ${model.aliases.map((alias) => html`
-        <button key=${alias} class="quiet small" type="button" aria-label="Take the alias ${alias} away" onClick=${() => change(alias, null)}>@${alias} ×</button>
+        <button key=${alias} class="quiet small" type="button" aria-label="Take the alias ${alias} away" onClick=${() => takeAlias(model, alias)}>@${alias} ×</button>
       `)}
       <input name="alias" aria-label="Alias for ${model.version}" placeholder="another name, e.g. champion" autocomplete="off" spellcheck="false" maxlength="63" />
       <button class="quiet small">Add alias</button>
     </form>
-    <${ProblemNote} problem=${problem} />
   `;
 }

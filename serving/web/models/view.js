@@ -10,7 +10,8 @@ import { ModelList } from "./list.js";
 export function ModelsView({ active }) {
   const catalogue = useCatalogue();
   useEffect(() => {
-    if (active) refreshCatalogue();
+    // At first the page itself is asking.
+    if (active && catalogue.loaded) refreshCatalogue();
   }, [active]);
   return html`
     <div class="row head"><h2 id="models-title">Models</h2><${Said} /></div>

@@ -18,7 +18,7 @@ export function Chart({ title, xs, series, format, formatX, stacked, top }) {
     <figure class="chart">
       <figcaption><h3>${title}</h3><span class="hint small figure">${where !== null && xs[where] !== undefined ? formatX(xs[where]) : ""}</span></figcaption>
       <${Plot} xs=${xs} series=${stacked ? piled(series) : series} format=${format} formatX=${formatX} stacked=${stacked} top=${top} at=${at} onPoint=${setAt} />
-      <ul class="legend">
+      <ul class=${stacked ? "legend varied" : "legend"}>
         ${series.map(({ label, values, color }) => html`
           <li key=${label}><span class="swatch" style=${painted(color)}></span><span class="name">${label}</span> <span class="figure">${known(values[where]) ? format(values[where]) : "–"}</span></li>
         `)}

@@ -15,7 +15,7 @@ export function Copyable({ text, label }) {
   }
   return html`
     <div class="copyable">
-      <pre tabindex="0" aria-label=${label}>${text}</pre>
+      <pre tabindex="0" role="region" aria-label=${label}>${text}</pre>
       <div class="row">
         <button class="quiet" type="button" onClick=${copy}>Copy</button>
         <span class="hint small" role="status">${said}</span>

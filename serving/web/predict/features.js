@@ -32,7 +32,8 @@ export function Features({ version, fields, onDeed }) {
     event?.preventDefault();
     const request = parsed(text);
     if (!request) return setResult({ problem: { message: "The request is not valid JSON: check quotes, commas and brackets." } });
-    const json = { ...request, model_id: fields.model_id ?? version.id };
+    const { model_id = version.id, sticky_key } = fields;
+    const json = { ...request, model_id, ...(sticky_key && { sticky_key }) };
     setResult({ waiting: true });
     try {
       const answer = await tell("/predict", json);
@@ -97,7 +98,7 @@ function Outputs({ answer }) {
       ${answer.non_finite && html`<p class="hint">NaN or infinity is shown as null.</p>`}
       <dl class="outputs">
         ${Object.entries(answer.outputs).map(([name, value]) => html`
-          <div key=${name}><dt>${name}</dt><dd><pre tabindex="0">${JSON.stringify(value, null, 1)}</pre></dd></div>
+          <div key=${name}><dt>${name}</dt><dd><pre tabindex="0">${written(value)}</pre></dd></div>
         `)}
       </dl>
       <${Facts} answer=${answer} />

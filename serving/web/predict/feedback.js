@@ -1,11 +1,13 @@
-// Whether the answer was right: one click, and a choice where it was not.
+// Whether the answer was right: one click, also where it is one of the others that were thought of; else a choice.
 
 import { tell } from "../api.js";
 import { describe } from "../catalogue.js";
 import { html, useId, useState } from "../html.js";
 import { ProblemNote } from "../parts/problem.js";
 
-// `brief` leaves the question out where a table's head asks it.
+const OTHERS = 2;
+
+// `brief` leaves the question and the others out where a table's head asks.
 export function Feedback({ answer, brief }) {
   const [state, setState] = useState({ step: "asked" });
   const id = useId();
@@ -40,6 +42,11 @@ export function Feedback({ answer, brief }) {
         <span class=${brief ? "unseen" : ""}>Was this right?</span>
         <button class="quiet small" type="button" onClick=${() => give(answer.predicted_label)}>Yes</button>
         <button class="quiet small" type="button" onClick=${correct}>No</button>
+        ${!brief && html`
+          <span class="others">${answer.predictions.slice(1, 1 + OTHERS).map(({ label }) => html`
+            <button key=${label} class="quiet small" type="button" aria-label="No, it is ${label}" onClick=${() => give(label)}>it is ${label}</button>
+          `)}</span>
+        `}
       `}
       ${state.step === "correcting" && html`
         <form class="row" onSubmit=${submit}>

@@ -4,14 +4,15 @@ import { byId } from "../catalogue.js";
 import { html } from "../html.js";
 import { Field } from "../parts/fields.js";
 
-export const NO_OPTIONS = { model: "", topK: "", threshold: "" };
+export const NO_OPTIONS = { model: "", topK: "", threshold: "", stickyKey: "" };
 
 // The fields of a request; what was left as it is is not sent, the server then decides.
-export function asFields({ model, topK, threshold }) {
+export function asFields({ model, topK, threshold, stickyKey }) {
   const fields = {};
   if (model) fields.model_id = model;
   if (topK !== "") fields.top_k = Number(topK);
   if (threshold !== "") fields.threshold = Number(threshold);
+  if (stickyKey) fields.sticky_key = stickyKey;
   return fields;
 }
 
@@ -39,8 +40,11 @@ export function Options({ catalogue, options, onChange }) {
         <${Field} label="Classes listed">
           <input type="number" min="1" step="1" placeholder="3" value=${options.topK} onInput=${change("topK")} />
         <//>
-        <${Field} label="Threshold" hint="“unknown” below it, 0 to 1">
+        <${Field} label="Threshold" hint="0 to 1">
           <input type="number" min="0" max="1" step="any" placeholder="as the model says" value=${options.threshold} onInput=${change("threshold")} />
+        <//>
+        <${Field} label="Sticky key" hint="for a split">
+          <input autocomplete="off" spellcheck="false" maxlength="256" placeholder="none" value=${options.stickyKey} onInput=${change("stickyKey")} />
         <//>
       </div>
     </details>

@@ -36,9 +36,8 @@ export function useQuestions(options, onAnswer) {
       release(pictures);
       return begin(files.map((file) => picture({ name: file.name, file, preview: URL.createObjectURL(file) }, options)));
     },
-    askAboutUrl(text) {
+    askAboutUrl(url) {
       release(pictures);
-      const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`;
       return begin([picture({ name: url, url, preview: url }, options)]);
     },
     askAgain(which = pictures) {

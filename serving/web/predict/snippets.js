@@ -4,7 +4,7 @@ import { apiKey } from "../api.js";
 import { html } from "../html.js";
 import { Copyable } from "../parts/copy.js";
 
-// A `deed` is what was sent: {file: name, fields}, or {json}.
+// A `deed` is what was sent: {files: names, fields}, or {json}.
 export function Snippets({ deed }) {
   return html`
     <details class="snippets">
@@ -17,28 +17,34 @@ export function Snippets({ deed }) {
   `;
 }
 
-export function curl({ file, fields = {}, json }, origin) {
+export function curl({ files, fields = {}, json }, origin) {
+  const several = files?.length > 1;
   const parts = ["curl"];
   if (apiKey.get()) parts.push(`-H "Authorization: Bearer $LENS_KEY"`);
   if (json) parts.push(`-H "Content-Type: application/json"`, `-d ${quoted(JSON.stringify(json))}`);
-  else parts.push(`-F ${quoted(`file=@${path(file)}`)}`, ...Object.entries(fields).map(([name, value]) => `-F ${quoted(`${name}=${value}`)}`));
-  return [...parts, quoted(`${origin}/predict`)].join(" \\\n  ");
+  else {
+    parts.push(several ? `-F "file=@$picture"` : `-F ${quoted(`file=@${path(files[0])}`)}`);
+    parts.push(...Object.entries(fields).map(([name, value]) => `-F ${quoted(`${name}=${value}`)}`));
+  }
+  const command = [...parts, quoted(`${origin}/predict`)].join(" \\\n  ");
+  if (!several) return command;
+  return `for picture in ${files.map((name) => quoted(path(name))).join(" ")}; do\n${command}\necho\ndone`;
 }
 
-export function python({ file, fields = {}, json }, origin) {
+export function python({ files, fields = {}, json }, origin) {
   const keyed = Boolean(apiKey.get());
+  const several = files?.length > 1;
   const sent = json
     ? [`json=${literal(json)}`]
-    : [`files={"file": open(${literal(file)}, "rb")}`, ...(Object.keys(fields).length ? [`data=${literal(fields)}`] : [])];
+    : [`files={"file": open(${several ? "picture" : literal(files[0])}, "rb")}`, ...(Object.keys(fields).length ? [`data=${literal(fields)}`] : [])];
   if (keyed) sent.push(`headers={"Authorization": f"Bearer {os.environ['LENS_KEY']}"}`);
-  return [
-    ...(keyed ? ["import os", ""] : []),
-    "import requests",
-    "",
+  const asked = [
     `answer = requests.post(\n    ${[literal(`${origin}/predict`), ...sent, "timeout=60"].join(",\n    ")},\n)`,
     "answer.raise_for_status()",
     "print(answer.json())",
   ].join("\n");
+  const program = several ? `for picture in ${literal(files)}:\n${asked.replace(/^/gm, "    ")}` : asked;
+  return [...(keyed ? ["import os", ""] : []), "import requests", "", program].join("\n");
 }
 
 // curl takes a comma or a semicolon for the end of the name.

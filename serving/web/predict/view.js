@@ -52,15 +52,16 @@ function Pictures({ active, fields, onDeed, children }) {
     setFiles(chosen);
     setAddress("");
     setMissing(false);
-    onDeed({ file: chosen[0].name, fields });
+    onDeed({ files: chosen.map(({ name }) => name), fields });
     questions.askAboutFiles(chosen);
   }
   function askUrl(text) {
     setAddress(text);
     setFiles([]);
     setMissing(false);
-    onDeed({ json: { image_url: text, ...fields } });
-    questions.askAboutUrl(text);
+    const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`;
+    onDeed({ json: { image_url: url, ...fields } });
+    questions.askAboutUrl(url);
   }
   function submit(event) {
     event.preventDefault();
@@ -121,12 +122,13 @@ function Photograph({ onPhoto }) {
   `;
 }
 
+// The stage opens the chooser for the mouse alone: keys and screen readers have the chooser itself, and its one label.
 function One({ picture, missing, onAgain }) {
   return html`
     <div class="result">
-      <label id="stage" for="file">
+      <div id="stage" onClick=${() => document.getElementById("file").click()}>
         <${Preview} key=${picture?.preview} picture=${picture} />
-      </label>
+      </div>
       <div id="answer" role="status"><${Outcome} picture=${picture} missing=${missing} onAgain=${onAgain} /></div>
     </div>
   `;

@@ -34,7 +34,7 @@ export function WatchView({ active }) {
         <button class="quiet small" type="button" aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "Go on" : "Pause"}</button>
       </div>
       <${ProblemNote} problem=${problem && !stats ? problem : null} again=${again} />
-      ${stats ? html`<${Board} stats=${stats} seconds=${seconds} paused=${paused} />` : !problem && html`<p class="card hint">Looking…</p>`}
+      ${stats ? html`<${Board} stats=${stats} seconds=${seconds} paused=${paused} />` : !problem && html`<p class="card hint" role="status">${paused ? "Paused." : "Looking…"}</p>`}
     </section>
   `;
 }
@@ -43,7 +43,7 @@ function Board({ stats, seconds, paused }) {
   const told = useMemo(() => figures(stats), [stats]);
   const clock = clockFor(seconds);
   return html`
-    <dl class="stats" aria-label="At a glance">
+    <dl class="stats">
       <${Stat} term="Requests" value=${count(told.requests)} note="${rate(told.requests / seconds)} a second" />
       <${Stat} term="Errors" value=${count(told.errors)} note=${told.requests ? share(told.errors / told.requests) : "–"} bad=${told.errors > 0} />
       <${Stat} term="Median" value=${told.p50 === null ? "–" : duration(told.p50)} note="of the newest step" />
