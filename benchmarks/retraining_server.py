@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent
-PORT = 3955
-START_SECONDS = 120
+from tests.server import lens_server
+
 JOB_SECONDS = 3600
 
 Job = dict[str, Any]
@@ -23,26 +19,10 @@ Job = dict[str, Any]
 
 
 @contextmanager
-def served(home: Path) -> Iterator[str]:
+def served(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """The URL of a server whose ``LENS_HOME`` is ``home / "lens"`` and whose cache is off: every request is work."""
-    bentoml_home = home / "lens" / "bentoml"
-    bentoml_home.mkdir(parents=True)
-    ours = {"LENS_HOME": str(home / "lens"), "BENTOML_HOME": str(bentoml_home), "PORT": str(PORT), "LENS_CACHE_MB": "0"}
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bentoml", "serve", "service:Lens"],
-            cwd=ROOT,
-            env={**os.environ, **ours},
-            stdout=log,
-            stderr=log,
-        )
-    url = f"http://127.0.0.1:{PORT}"
-    try:
-        _wait_until_ready(url)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
+    with lens_server(home, {"LENS_CACHE_MB": "0", **(settings or {})}) as server:
+        yield server.url
 
 
 def submitted(url: str, archive: bytes, **options: object) -> str:
@@ -71,15 +51,3 @@ def retrained(url: str, archive: bytes, **options: object) -> Job:
     if job["state"] not in ("succeeded", "suspect_labels"):
         raise SystemExit(f"the job did not succeed: {job['error'] or job['state']}")
     return job
-
-
-def _wait_until_ready(url: str) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        try:
-            if requests.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.2)
-    raise TimeoutError("the server did not become ready")

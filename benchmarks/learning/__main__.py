@@ -17,7 +17,7 @@ from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from benchmarks.learning import cats_and_dogs, drift, forgotten, noise, thousand
+from benchmarks.learning import cats_and_dogs, drift, floor, forgotten, noise, thousand
 from benchmarks.learning.page import Row, filled, made, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,7 @@ FIGURES, PAGE = ROOT / "benchmarks" / "results" / "learning.json", ROOT / "docs"
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "catsdogs": cats_and_dogs.measure,
     "forgotten": forgotten.measure,
+    "floor": floor.measure,
     "drift": drift.measure,
     "noise": noise.measure,
     "thousand": thousand.measure,

@@ -31,17 +31,17 @@ def _given_back(pair: tuple[str, str], given: str) -> Row:
             model = with_memory(model, spec, Path(folder) / "remembering.onnx")
         task = new_task(folder, model, spec, pictures_of(class_names() if given == "all ten" else pair))
         learned, _ = timed(task)
-        answers = named(*candidate_of(task, learned), _test_features())
+        answers = named(*candidate_of(task, learned), test_features())
     return _row(pair, given, answers, "passed" if learned.accepted else "rejected")
 
 
 def _never_forgot(pair: tuple[str, str]) -> Row:
-    return _row(pair, "never forgotten", named(*embedded(), _test_features()), "")
+    return _row(pair, "never forgotten", named(*embedded(), test_features()), "")
 
 
 def _row(pair: tuple[str, str], given: str, answers: np.ndarray, gate: str) -> Row:
     _, truths = test_pictures()
-    before = named(*embedded(without=pair), _test_features()) == truths
+    before = named(*embedded(without=pair), test_features()) == truths
     right, old = answers == truths, ~np.isin(truths, pair)
     recalls = [float(right[truths == name].mean()) for name in pair]
     lost = float(before[old].mean() - right[old].mean())
@@ -56,7 +56,7 @@ def _row(pair: tuple[str, str], given: str, answers: np.ndarray, gate: str) -> R
 
 
 @cache
-def _test_features() -> np.ndarray:
-    """Computed once: the backbone is the same in all of these files, byte for byte."""
+def test_features() -> np.ndarray:
+    """float32 [10,000, features], computed once: the backbone is the same in all of these files, byte for byte."""
     path, spec = embedded()
     return features(cut(path, spec), spec, test_pictures()[0])

@@ -51,6 +51,8 @@ def answer_in_parts(prepare: Callable[[Tell], Work]) -> None:
     """Like ``answer_once``, for work that tells its parts as they begin."""
     # The server's supervisor signals children of its workers too; an upload in flight may finish while it drains.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Before anything is imported: that alone takes a core for a second, and predictions come first.
+    os.nice(_NICENESS)
     with os.fdopen(take_stdout(), "wb", buffering=0) as pipe:
         work = prepare(lambda part: _write_whole(pipe, f"{part}\n".encode()))
         told = json.load(sys.stdin)
@@ -95,7 +97,6 @@ def limit(seconds: float, memory_mb: int | None, threads: int, file_mb: int) -> 
         _, hard = resource.getrlimit(which)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (value, value))
-    os.nice(_NICENESS)
     # A parent that is frozen does not end a child that sleeps.
     signal.alarm(int(seconds) + 2)
 

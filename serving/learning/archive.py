@@ -10,6 +10,7 @@ from __future__ import annotations
 import stat
 import zipfile
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def _listing(archive: zipfile.ZipFile, limits: Limits) -> Listing:
     entries = archive.infolist()
     if len(entries) > limits.entries:
         raise LearningError("bad_archive", f"The ZIP file has more than {limits.entries} entries: send fewer pictures.")
-    issues: list[Issue] = []
+    issues = list(_empty_folders(entries, limits))
     kept: list[tuple[tuple[str, ...], zipfile.ZipInfo]] = []
     for entry in entries:
         if entry.is_dir():
@@ -106,6 +107,16 @@ def _listing(archive: zipfile.ZipFile, limits: Limits) -> Listing:
     if sum(entry.file_size for _, entry in kept) > limits.total_bytes:
         raise LearningError("bad_archive", f"The ZIP file unpacks to more than {limits.total_bytes >> 20} MiB.")
     return _by_folder(archive, kept, issues, limits)
+
+
+def _empty_folders(entries: list[zipfile.ZipInfo], limits: Limits) -> Iterator[Issue]:
+    """Folders that nothing lies in: classes, maybe, whose pictures were forgotten."""
+    names = sorted("/".join(_steps(entry)) for entry in entries)
+    for entry in entries:
+        inside = "/".join(_steps(entry)) + "/"
+        place = bisect_left(names, inside)
+        if entry.is_dir() and not (place < len(names) and names[place].startswith(inside)):
+            yield Issue(name=shown(entry.filename), reason=_refusal(entry, limits) or "empty_folder")
 
 
 def _steps(entry: zipfile.ZipInfo) -> tuple[str, ...]:

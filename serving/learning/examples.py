@@ -145,7 +145,7 @@ def _usable(examples: Sequence[Example], issues: list[Issue]) -> Examples:
         raise LearningError(
             "too_few_pictures",
             f"No class has {FEWEST} pictures that can be read: send a folder of pictures for each class.",
-            {"issues": [issue.model_dump() for issue in issues[:100]]},
+            {"issues": [issue.model_dump() for issue in issues]},
         )
     return Examples(sorted(kept, key=lambda each: (each.pixels, each.name)), issues)
 

@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.learning.judging import compare
-from serving.learning.report import Gate
+from serving.learning.report import Gate, Parity
+
+SAME = 1e-5
+"""What a probability of the written file may differ from that of the head that was judged."""
 
 Rule = Literal["better", "not_worse", "none"]
 Right = npt.NDArray[np.bool_]
@@ -37,6 +40,14 @@ def verdict(rule: Rule, truths: Sequence[str], new: Collection[str], base: Right
         return Gate(rule=rule, passed=False, reason=f"It is no better than its base on {what}.")
     change = f"better by {_points(gain)}" if gain > 0 else f"as good within the interval ({_points(gain)})"
     return Gate(rule=rule, passed=True, reason=f"On {what} it is {change}, and it is not worse on the others.")
+
+
+def confirmed(gate: Gate, parity: Parity) -> Gate:
+    """The verdict once the candidate is written; a file that answers otherwise than what was judged does not pass."""
+    if parity.largest_difference <= SAME:
+        return gate
+    reason = f"The file that was written answers otherwise than what was judged, by {parity.largest_difference:.1e}."
+    return gate.replaced(passed=False, reason=reason)
 
 
 def _points(share: float) -> str:

@@ -19,7 +19,7 @@ from serving.learning.examples import Example, Examples, collect, open_pictures
 from serving.learning.export import export, parity
 from serving.learning.extractor import Extractor
 from serving.learning.feature_cache import FeatureCache
-from serving.learning.gate import verdict
+from serving.learning.gate import confirmed, verdict
 from serving.learning.head import Head
 from serving.learning.judging import compare, judge, right
 from serving.learning.memory import memorize, read_memory
@@ -32,9 +32,6 @@ from serving.learning.task import Learned, LearningError, LearningTask, Progress
 from serving.learning.teaching import Pupil, by_label, features_of, teach
 
 CANDIDATE = "candidate.onnx"
-NAMED_ISSUES = 1000
-"""Entries that a report names; the others are counted."""
-
 PARITY_PICTURES = 32
 
 
@@ -188,11 +185,12 @@ class _Learning:
             answers = mastered.head.probabilities(features)
             before = self._base.probabilities(features_of(held_out))
             candidate, base = right(truths, labels, answers), right(truths, self._served, before)
-            gate = verdict(self._task.options.gate, truths, set(labels) - set(self._served), base, candidate)
+            passed = verdict(self._task.options.gate, truths, set(labels) - set(self._served), base, candidate)
             judgement = judge(truths, labels, answers)
         self._tell(Progress(phase="exporting", done=0, total=1))
         with self._watch.phase("exporting"):
             found = self._exported(mastered, material, answers)
+            gate = confirmed(passed, found)
         report = TrainingReport(
             accuracy=judgement.accuracy,
             data=data,
@@ -238,10 +236,10 @@ def _data_report(examples: Examples, material: Material, notes: tuple[str, ...])
         training=len(material.pupil.examples),
         held_out=len(material.held_out),
         counts=dict(sorted(Counter(issue.reason for issue in examples.issues).items())),
-        issues=tuple(examples.issues[:NAMED_ISSUES]),
+        issues=tuple(examples.issues),
         notes=notes,
     )
 
 
 def _dumped(issues: Sequence[Issue]) -> list[dict[str, str]]:
-    return [issue.model_dump() for issue in issues[:NAMED_ISSUES]]
+    return [issue.model_dump() for issue in issues]

@@ -44,6 +44,20 @@ class Chain:
             x = step.layer(x, *(self.weights[name] for name in step.weights))
         return x
 
+    def expect(self, mean: Tensor, spread: Tensor) -> None:
+        """Read channels of this ``mean`` and ``spread``, [channels] each, as those of mean 0 and spread 1 were read.
+
+        It is written into the first convolution: exactly where that pads nothing, else up to the borders.  A network
+        that does not begin with one, or with one that has no bias, stays as it is.
+        """
+        first = [self.weights[name] for name in next((step.weights for step in self._steps if step.weights), ())]
+        if len(first) < 2 or first[0].shape[1:2] != mean.shape:
+            return
+        weights, bias = first
+        with torch.no_grad():
+            weights.div_(spread[:, None, None])
+            bias.sub_((weights * mean[:, None, None]).sum((1, 2, 3)))
+
     def model(self) -> onnx.ModelProto:
         """A copy of the graph that holds the weights as they are now."""
         changed = onnx.ModelProto()

@@ -23,8 +23,8 @@ class Issue(Frozen):
 class DataReport(Frozen):
     """What the pictures were.
 
-    ``classes`` counts those that were used, by label.  ``issues`` names at most a fixed number of entries; ``counts``
-    says how often each reason occurred in all.
+    ``classes`` counts those that were used, by label.  ``issues`` names every entry that was left out or noticed;
+    ``counts`` says how often each reason occurred.
     """
 
     pictures: int

@@ -46,7 +46,7 @@ base that does not see what it is shown is no witness."""
 _FEWEST_LEARNED = 8
 _FOLDS = 5
 _EPOCHS = 10
-_NAMED = 50
+_NAMED = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from preprocessing.spec import ModelSpec
 from serving.errors import ServiceError
 from serving.learning.task import Learned
 from serving.registry.records import LiveReport, ModelKey, ModelVersion
+from serving.retraining.issues import page_of
 from serving.retraining.job import Job
 
 SOURCE = "retraining"
@@ -107,8 +108,11 @@ class Candidates:
 
 
 def lineage(job: Job, learned: Learned, base: ModelVersion) -> dict[str, Any]:
-    """Where a version comes from, and how it was judged: kept with it for as long as it is."""
-    report = learned.report.model_dump(mode="json")
+    """Where a version comes from, and how it was judged: kept with it for as long as it is.
+
+    Of what was left out the first are named; the job names all.
+    """
+    report, _ = page_of(learned.report.model_dump(mode="json"))
     return {
         "accuracy": learned.report.accuracy,
         "retrained_from": base.key.version,

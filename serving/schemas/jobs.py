@@ -36,6 +36,9 @@ class Job(BaseModel):
     report: TrainingReport | dict[str, Any] | None = Field(
         description="How it did; where it failed, what was found until then. Null in lists and while it runs."
     )
+    next: str | None = Field(
+        description="The `cursor` with which the report names further entries that were left out; else null."
+    )
     error: JobError | None = Field(description="Why it made no version.")
     model_id: str
     base_version: str = Field(description="The version that it learns from.")

@@ -30,11 +30,21 @@ def shade(label: str, seed: int) -> bytes:
 
 def zipped(folders: dict[str, list[bytes]]) -> bytes:
     """A ZIP file of class folders."""
+    return entries(
+        {
+            f"{label}/{number:03d}.png": picture
+            for label, pictures in folders.items()
+            for number, picture in enumerate(pictures)
+        }
+    )
+
+
+def entries(named: dict[str, bytes]) -> bytes:
+    """A ZIP file of files by their names."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        for label, pictures in folders.items():
-            for number, picture in enumerate(pictures):
-                archive.writestr(f"{label}/{number:03d}.png", picture)
+        for name, data in named.items():
+            archive.writestr(name, data)
     return out.getvalue()
 
 

@@ -16,7 +16,7 @@ import requests
 
 from serving.retraining.progress import SHARES
 from tests.contract.conftest import COLORS
-from tests.contract.retraining import HUES, colored, followed, retrain, shade, zipped
+from tests.contract.retraining import HUES, colored, entries, followed, retrain, shade, zipped
 from tests.graphs import mean_color_classifier
 from tests.server import LensServer, lens_server
 
@@ -135,6 +135,25 @@ def test_swapped_labels_end_the_job_and_the_pictures_are_named(lens: LensServer,
     assert (answer.status_code, told["code"], told["job"]["state"]) == (422, "suspect_labels", "suspect_labels")
     assert "red/000.png" in json.dumps(told["job"]["report"])
     assert [each["version"] for each in get(lens, "/models", id=untouched)["models"]] == ["v1"]
+
+
+def test_thousands_of_entries_are_each_named_a_page_at_a_time(lens: LensServer, base: str) -> None:
+    good = {f"{label}/{seed}.png": shade(label, seed) for label in ("red", "yellow") for seed in range(4)}
+    bad = {f"{place:05d}": b"" for place in range(2500)}
+    answer = retrain(lens, entries({f"red/{name}": data for name, data in bad.items()} | good), activate=False)
+    job = answer.json()
+    assert (answer.status_code, job["state"]) == (200, "succeeded"), answer.text
+    assert job["report"]["data"]["counts"] == {"empty_file": len(bad)}
+
+    names, page = list[str](), job
+    while page is not None:
+        names += [each["name"] for each in page["report"]["data"]["issues"]]
+        page = get(lens, "/jobs", id=job["id"], cursor=page["next"]) if page["next"] else None
+
+    assert names == [f"red/{name}" for name in bad]
+    kept = get(lens, "/models/info", id=base, version=job["version"])["retraining"]["report"]["data"]
+    assert len(kept["issues"]) == 1000 and kept["counts"] == job["report"]["data"]["counts"]
+    assert get(lens, "/jobs", 422, id=job["id"], cursor="x")["code"] == "validation_error"
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
 
 from serving.learning.classes import plan_classes
 from serving.learning.head import Head, Lesson, fit
@@ -23,6 +22,7 @@ def blank(classes: int, features: int = 6) -> Head:
     return Head(np.zeros((classes, features)), np.zeros(classes))
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(0, 100))
 def test_the_descent_ends_in_the_minimum_of_a_bowl(size: int, seed: int) -> None:
     chance = np.random.default_rng(seed)
@@ -47,6 +47,8 @@ def test_the_head_is_the_one_that_scikit_learn_finds() -> None:
     *_, found = fit(taught, blank(3), pull)
 
     scaled = np.hstack([features / scale, np.ones((120, 1))])
+    from sklearn.linear_model import LogisticRegression  # here: every process that looks for tests would wait for it
+
     theirs = LogisticRegression(C=1 / (pull * 120), fit_intercept=False, tol=1e-10, max_iter=2000).fit(scaled, places)
     assert np.allclose(found.probabilities(features), theirs.predict_proba(scaled), atol=2e-4)
 

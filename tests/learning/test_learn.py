@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import filecmp
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from PIL import Image
 
 from preprocessing.decode import decode_image
 from preprocessing.postprocess import class_probabilities
@@ -144,6 +146,7 @@ def test_what_is_no_use_is_named_and_left_out(tmp_path: Path) -> None:
         "red/text.jpg": b"not a picture",
         "red/cut.png": good["red/1.png"][:60],
         "red/empty.png": b"",
+        "red/huge.png": too_large(),
     }
 
     data = learn(task(tmp_path, entries), silent).report.data
@@ -154,8 +157,60 @@ def test_what_is_no_use_is_named_and_left_out(tmp_path: Path) -> None:
     assert found["red/text.jpg"] == "not_an_image"
     assert found["red/cut.png"] == "image_damaged"
     assert found["red/empty.png"] == "empty_file"
+    assert found["red/huge.png"] == "image_too_large"
     assert found["yellow/0.png"] == "only_picture_of_class"
     assert data.classes == {"green": 5, "red": 6}
+
+
+def too_large() -> bytes:
+    """A PNG of more pixels than serving decodes."""
+    out = io.BytesIO()
+    Image.new("1", (10_000, 6_000)).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_of_a_picture_on_both_sides_of_a_split_the_held_out_copy_is_used(tmp_path: Path) -> None:
+    entries = {f"train/{name}": data for name, data in folders({"red": 5, "yellow": 5}).items()}
+    entries |= {f"test/{name}": data for name, data in folders({"red": 2, "yellow": 2}, seed=1).items()}
+    entries["test/red/again.png"] = entries["train/red/0.png"]
+
+    data = learn(task(tmp_path, entries), silent).report.data
+
+    assert reasons(data.issues) == {"train/red/0.png": "duplicate"}
+    assert (data.training, data.held_out) == (9, 5)
+
+
+def test_every_entry_that_is_no_use_is_named_however_many_there_are(tmp_path: Path) -> None:
+    bad = {f"red/{place}.jpg": b"" for place in range(1500)}
+
+    data = learn(task(tmp_path, folders({"red": 4, "yellow": 4}) | bad), silent).report.data
+
+    assert {issue.name for issue in data.issues} == set(bad) and data.counts == {"empty_file": 1500}
+
+
+def test_twenty_thousand_entries_without_a_picture_are_each_named(tmp_path: Path) -> None:
+    bad = {f"red/{place}.jpg": b"" for place in range(20_000)}
+
+    with pytest.raises(LearningError) as raised:
+        learn(task(tmp_path, bad), silent)
+
+    assert raised.value.detail is not None
+    assert [each["name"] for each in raised.value.detail["issues"]] == list(bad)
+
+
+def test_a_file_that_answers_otherwise_than_what_was_judged_is_not_accepted(tmp_path: Path) -> None:
+    """Features so far from zero that float32 has no room for what tells them apart."""
+    base = onnx.load_from_string(color_base())
+    base.graph.node[-1].input[0] = "far"
+    base.graph.node.insert(2, onnx.helper.make_node("Add", ["flat", "distance"], ["far"]))
+    base.graph.initializer.append(numpy_helper.from_array(np.full(3, 3e4, np.float32), "distance"))
+
+    learned = learn(
+        task(tmp_path, folders({"red": 6, "yellow": 6}), base=base.SerializeToString(), gate="none"), silent
+    )
+
+    assert learned.report.parity.largest_difference > 1e-5
+    assert not learned.accepted and "than what was judged" in learned.report.gate.reason
 
 
 def test_too_few_pictures_are_an_error_that_names_what_was_wrong(tmp_path: Path) -> None:
@@ -250,7 +305,7 @@ def test_shared_zips_end_as_their_manifest_says(tmp_path: Path, shared: Path, ro
 
 
 def _end_of(archive: Path, tmp_path: Path, root: Path) -> str:
-    asked = task(tmp_path, archive)
+    asked = task(tmp_path, archive, epochs=1)
     image = color_spec().image
     assert image is not None
     labels = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

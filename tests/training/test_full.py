@@ -53,25 +53,27 @@ def write_base(path: Path, activation: onnx.NodeProto) -> Path:
     return path
 
 
-def spec() -> ModelSpec:
+def spec(labels: tuple[str, ...] = LABELS) -> ModelSpec:
     return ModelSpec(
         inputs=(TensorInfo(name="x", dtype=1, shape=("N", 3, SIDE, SIDE)),),
-        outputs=(TensorInfo(name="logits", dtype=1, shape=("N", 2)),),
-        image=ImageInput(name="x", size=(SIDE, SIDE), crop=1.0),
-        output=ClassOutput(name="logits", scores="logits", classes=2),
-        labels=LABELS,
+        outputs=(TensorInfo(name="logits", dtype=1, shape=("N", len(labels))),),
+        image=ImageInput(name="x", size=(SIDE, SIDE), crop=1.0, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
+        output=ClassOutput(name="logits", scores="logits", classes=len(labels)),
+        labels=labels,
         batchable=True,
     )
 
 
-def task(folder: Path, model: Path, labels: tuple[str, ...] = (*LABELS, "striped"), **options: object) -> LearningTask:
+def task(
+    folder: Path, model: Path, labels: tuple[str, ...] = (*LABELS, "striped"), light: float = 1, **options: object
+) -> LearningTask:
     """Sixty pictures a class; stripes are of both colours, so no average of colours tells them."""
     random = np.random.default_rng(1)
     archive = folder / "pictures.zip"
     with zipfile.ZipFile(archive, "w") as zipped:
         for label in labels:
             for number in range(60):
-                zipped.writestr(f"{label}/{number}.png", picture(label, random))
+                zipped.writestr(f"{label}/{number}.png", picture(label, random, light))
     chosen = LearningOptions.model_validate({"method": "full", "gate": "none", "epochs": 15, **options})
     (folder / "cache").mkdir(exist_ok=True)
     return LearningTask(
@@ -79,14 +81,14 @@ def task(folder: Path, model: Path, labels: tuple[str, ...] = (*LABELS, "striped
     )
 
 
-def picture(label: str, random: np.random.Generator) -> bytes:
+def picture(label: str, random: np.random.Generator, light: float) -> bytes:
     pixels = random.integers(60, 200, (SIDE, SIDE, 3)).astype(np.uint8)
     if label == "striped":
         pixels[::2, :, 0], pixels[1::2, :, 1] = 255, 255
     else:
         pixels[:, :, LABELS.index(label)] = random.integers(160, 256)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
+    Image.fromarray((light * pixels).astype(np.uint8)).save(buffer, "png")
     return buffer.getvalue()
 
 
@@ -142,6 +144,20 @@ def test_the_base_is_judged_as_it_is_served(learned: tuple[Learned, list[Progres
     head = learn_head(asked.replaced(options=asked.options.replaced(method="head")), lambda _: None)
     assert result.report.base == head.report.base
     assert result.report.data == head.report.data  # every class has pictures, so nothing is to be added
+
+
+@with_torch
+def test_what_was_learned_in_the_light_is_not_learned_again_in_the_dark(
+    learned: tuple[Learned, list[Progress], LearningTask], tmp_path: Path
+) -> None:
+    known = learned[0]
+    asked = task(tmp_path, known.model, light=0.3, epochs=1, trust_labels=True).replaced(spec=spec(known.labels))
+
+    report = learn(asked, lambda _: None).report
+
+    assert "brightness" in report.data.notes[0]
+    assert report.candidate.accuracy > max(report.base.accuracy, learned[0].report.candidate.accuracy - 0.15)
+    assert report.parity.largest_difference < 1e-5
 
 
 @with_torch

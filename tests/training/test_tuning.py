@@ -21,15 +21,18 @@ from serving.learning.tuning import Lesson, Pictures, Student, tune
 WIDTH = 6
 
 
-def chain(*more: onnx.NodeProto, pads: tuple[int, ...] = (1, 1, 1, 1)) -> onnx.ModelProto:
-    """A small convolutional backbone: [N, 3, 8, 8] -> features [N, 6]; ``more`` nodes come in front of the last."""
+def chain(*more: onnx.NodeProto, pads: tuple[int, ...] = (1, 1, 1, 1), size: int = 8) -> onnx.ModelProto:
+    """A small convolutional backbone: [N, 3, 8, 8] -> features [N, 6]; ``more`` nodes come in front of the last.
+
+    ``size`` is the side of what the convolution leaves.
+    """
     random = np.random.default_rng(0)
     weights = random.normal(0, 0.3, (WIDTH, 3, 3, 3)).astype(np.float32)
     given = [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(np.zeros(WIDTH, np.float32), "b")]
     nodes = [
         helper.make_node("Conv", ["x", "w", "b"], ["c"], kernel_shape=[3, 3], pads=pads),
         helper.make_node("Gelu", ["c"], ["g"]),
-        helper.make_node("MaxPool", ["g"], ["p"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("MaxPool", ["g"], ["p"], kernel_shape=[size, size], strides=[size, size]),
         *more,
         helper.make_node("Flatten", [more[-1].output[0] if more else "p"], ["f"], axis=1),
     ]
