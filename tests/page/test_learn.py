@@ -30,14 +30,16 @@ def zipped(names: Iterable[str], comment: bytes = b"") -> bytes:
 HUES = {"red": (210, 40, 40), "green": (40, 210, 40), "blue": (40, 40, 210), "yellow": (200, 200, 40)}
 
 
-def colored(*labels: str, count: int) -> bytes:
-    """A ZIP file of pictures of about those colors, no two alike, in folders of their names."""
+def colored(*labels: str, count: int, broken: Iterable[str] = ()) -> bytes:
+    """A ZIP file of pictures of about those colors, no two alike, in folders of their names; ``broken`` are none."""
     dice, out = random.Random(7), io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for label in labels:
             for number in range(count):
                 red, green, blue = (part + dice.randint(-35, 35) for part in HUES[label])
                 archive.writestr(f"{label}/{number}.png", picture((red, green, blue), kind="PNG"))
+        for name in broken:
+            archive.writestr(name, b"no picture")
     return out.getvalue()
 
 
@@ -53,7 +55,7 @@ def taught(lens: LensServer) -> dict[str, object]:
     """A job that has just ended well, with a version that is not live."""
     answer = requests.post(
         f"{lens.url}/retrain",
-        files={"file": ("pictures.zip", colored("red", "green", "blue", count=8))},
+        files={"file": ("pictures.zip", colored("red", "green", "blue", count=8, broken=["red/x.png"]))},
         data={"gate": "none", "activate": "false", "trust_labels": "true"},
         timeout=90,
     )
@@ -89,6 +91,8 @@ def test_what_was_taught_is_promoted_with_the_consequences_said(
     page = tab.open("/#learn")
     page.locator(".jobs .choice").first.click()
     expect(page.locator("#job-title")).to_have_text(f"colors {version}")
+    page.get_by_text("1 entry left out or noticed").click()
+    expect(page.locator(".job details li")).to_contain_text("red/x.png")
     page.get_by_role("button", name="Promote").click()
     dialog = page.get_by_role("dialog", name=f"Make colors {version} live?")
     expect(dialog).to_contain_text("v1 stays, and comes back with one roll back.")
@@ -132,6 +136,15 @@ def test_a_job_is_cancelled(tab: Visit, lens: LensServer) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".job .badge").first).to_have_text("Cancelled", timeout=30_000)
     assert jobs(lens)[0]["state"] == "cancelled"
+
+
+def test_what_was_of_no_use_is_named_when_nothing_could_be_learned(tab: Visit) -> None:
+    page = tab.open("/#learn")
+    choose(page, zipped(["red/one.png", "green/two.png"]))
+    page.get_by_role("button", name="Start learning").click()
+    expect(page.locator(".job .badge").first).to_have_text("Failed", timeout=30_000)
+    page.get_by_text("2 entries left out or noticed").click()
+    expect(page.locator(".job details li")).to_have_count(2)
 
 
 def test_a_file_that_is_no_archive_is_told_before_it_is_sent(tab: Visit) -> None:

@@ -34,6 +34,7 @@ export function Report({ report }) {
 function Found({ report }) {
   return html`
     ${report.data && html`<${Data} data=${report.data} />`}
+    ${report.issues && html`<${LeftOut} issues=${report.issues} all=${report.issues.length} />`}
     <${Suspicions} suspicions=${report.suspicions ?? []} />
   `;
 }
@@ -72,12 +73,19 @@ function Data({ data }) {
     <h3>The pictures</h3>
     <p>${counted(data.pictures, "picture")}: learned from ${count(data.training)}, held out ${count(data.held_out)}.${data.new_labels.length > 0 && ` New: ${data.new_labels.join(", ")}.`}</p>
     ${data.notes?.map((note) => html`<p key=${note} class="hint">${note}</p>`)}
-    ${data.issues.length > 0 && html`
-      <details>
-        <summary>${counted(data.issues.length, "entry", "entries")} left out or noticed</summary>
-        <ul class="small">${data.issues.map(({ name, reason }, place) => html`<li key=${place}>${name}: ${reason}</li>`)}</ul>
-      </details>
-    `}
+    <${LeftOut} issues=${data.issues} all=${Object.values(data.counts).reduce((sum, each) => sum + each, 0)} />
+  `;
+}
+
+// The server names a thousand at once; "all" is how many there are.
+function LeftOut({ issues, all }) {
+  if (!issues.length) return null;
+  return html`
+    <details>
+      <summary>${counted(all, "entry", "entries")} left out or noticed</summary>
+      <ul class="small">${issues.map(({ name, reason }, place) => html`<li key=${place}>${name}: ${reason}</li>`)}</ul>
+      ${all > issues.length && html`<p class="hint small">These are the first ${count(issues.length)}; GET /jobs with the job's id and a cursor names the others.</p>`}
+    </details>
   `;
 }
 
