@@ -1,6 +1,6 @@
 """Lens beaten on purpose, end to end; exit code 1 where anything was lost.
 
-``python -m chaos`` takes about a quarter of an hour, ``--quick`` two minutes on a machine that does nothing else;
+``python -m chaos`` takes about half an hour, ``--quick`` two minutes on a machine that does nothing else;
 ``--only`` does one section.  A run of all sections writes docs/chaos.md.
 """
 

@@ -68,7 +68,9 @@ def beat(plan: Plan, folder: Path) -> Findings:
         beating.tally.losses.append(f"the service did not come back: {error}")
     finally:
         beating.service.kill()
-    return Findings(TITLE, _report(beating.tally, beating.clients), tuple(beating.tally.losses))
+    points = sum(beating.tally.points.values())
+    missed = (f"{points} points of {plan.kills} in {plan.kill_seconds:g} s",) if points < plan.kills else ()
+    return Findings(TITLE, _report(beating.tally, beating.clients), tuple(beating.tally.losses), missed)
 
 
 class _Beating:

@@ -1,4 +1,4 @@
-"""How hard Lens is beaten: the whole run of a quarter of an hour, or a quick one of two minutes."""
+"""How hard Lens is beaten: the whole run of half an hour, or a quick one of two minutes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Plan:
     Attributes:
         scope: "full" or "quick".
         workers: the numbers of workers that swaps are measured with.
-        top_seconds, quiet_seconds: how long the top rate and the quiet traffic are measured.
+        top_seconds, quiet_seconds: how long the top rate, in rounds, and the quiet traffic are measured.
         swaps, swap_pause: activations in a row, and seconds between the end of one and the next.
         kills, kill_seconds: how many, at most, and for how long at most.
         kill_workers, clients: workers of the service that is killed, and clients that change its models.
@@ -37,12 +37,12 @@ class Plan:
 FULL = Plan(
     scope="full",
     workers=(2, 4),
-    top_seconds=6,
+    top_seconds=9,
     quiet_seconds=20,
     swaps=20,
     swap_pause=1.0,
-    kills=300,
-    kill_seconds=540,
+    kills=240,
+    kill_seconds=1500,
     ballast_steps=20,
 )
 QUICK = Plan(

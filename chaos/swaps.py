@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -26,16 +27,19 @@ from chaos.traffic import CONNECTIONS, Traffic, outcome
 TITLE = "Swaps under load"
 SHARE = 0.8
 """Of the top rate."""
+LESS = 0.9
+"""Times the share where twice it was more than the machine bore."""
 VERSIONS = 4
 """As many as it takes for a replaced version to be gone before its turn comes again."""
 P99_GOAL, MEMORY_GOAL = 3.0, 1.1
 _ID = "swapped"
 _SETTLE_S = 20
-_ATTEMPTS = 3
+_ATTEMPTS, _ROUNDS = 4, 3
 _REST = 0.1
 """Of a core: less than this and the service is at rest."""
 _HEAD = (
-    *("workers", "top rate /s", "offered /s", "swaps", "slowest s", "requests", "wrong or failed"),
+    *("workers", "top rate /s", "offered /s", "share", "top rate after /s", "swaps", "slowest s", "requests"),
+    "wrong or failed",
     *("p99 quiet ms", "p99 swapping ms", "ratio", "MB before", "MB after", "ratio"),
 )
 _PREPROCESSING = json.dumps({"preset": "imagenet"})
@@ -43,10 +47,14 @@ _PREPROCESSING = json.dumps({"preset": "imagenet"})
 
 @dataclass(frozen=True)
 class Measured:
-    """One number of workers: rates, the quiet traffic, that during swaps, faults, and memory in MB before and after."""
+    """One number of workers: rates, the quiet traffic, that during swaps, faults, and memory in MB before and after.
+
+    ``top_rate`` was measured right before the quiet traffic, ``top_after`` after the swaps.
+    """
 
     workers: int
     top_rate: float
+    top_after: float
     quiet: Outcome
     swapping: Outcome
     swaps: int
@@ -54,6 +62,11 @@ class Measured:
     faults: Counter[str]
     before_mb: float
     after_mb: float
+
+    @property
+    def share(self) -> float:
+        """Of the top rate, what was offered."""
+        return self.swapping.offered / self.top_rate
 
     @property
     def p99_ratio(self) -> float:
@@ -82,8 +95,13 @@ def beat(plan: Plan, folder: Path) -> Findings:
 
 
 def is_sustained(top_rate: float, quiet: Outcome) -> bool:
-    """Whether most waited less than they do at the top rate, where ``CONNECTIONS`` wait at a time."""
-    return quiet.p50_ms is not None and quiet.p50_ms < 1000 * CONNECTIONS / top_rate
+    """Whether the machine bore the quiet traffic: most waited less than at the top rate, where ``CONNECTIONS`` wait at
+    a time, hardly anybody three times as long, nobody was refused, and the client itself was not late.
+    """
+    if quiet.p50_ms is None or quiet.p99_ms is None or quiet.late_p99_ms is None or quiet.answered < quiet.sent:
+        return False
+    wait = 1000 * CONNECTIONS / top_rate
+    return quiet.p50_ms < wait and quiet.p99_ms < 3 * wait and quiet.late_p99_ms < wait
 
 
 def loss_lines(measured: Measured) -> list[str]:
@@ -96,9 +114,9 @@ def missed_lines(measured: Measured) -> list[str]:
     """The goals of speed and memory that were missed."""
     lines = []
     if not is_sustained(measured.top_rate, measured.quiet):
-        lines.append(
-            f"{measured.workers} workers: the machine had other work, and {SHARE:.0%} was more than the top rate"
-        )
+        lines.append(f"{measured.workers} workers: {measured.share:.0%} of the top rate was more than was borne")
+    if measured.share < SHARE - 0.005:
+        lines.append(f"{measured.workers} workers: offered {measured.share:.0%} of the top rate, not {SHARE:.0%}")
     if not 0 < measured.p99_ratio < P99_GOAL:
         lines.append(f"{measured.workers} workers: p99 during swaps {measured.p99_ratio:.1f} times the quiet one")
     if measured.memory_ratio > MEMORY_GOAL:
@@ -111,8 +129,10 @@ def report(plan: Plan, measured: list[Measured]) -> str:
     rows = [_row(each) for each in measured]
     return (
         f"SqueezeNet graphs of 5 MB and a 640x480 JPEG; {VERSIONS} versions take turns, each activation "
-        f"{plan.swap_pause:g} s after the answer to the last, under an open loop at {SHARE:.0%} of the top rate. "
-        "The client runs on the same cores. An answer is wrong when its version was at no time live between its "
+        f"{plan.swap_pause:g} s after the answer to the last, under an open loop at {SHARE:.0%} of the top rate: the "
+        f"median of {_ROUNDS} rounds right before the quiet traffic, which has to be borne, else it is measured again, "
+        f"then the share lowered to {LESS:g} times. The client runs on the same cores. Refused is failed. "
+        "An answer is wrong when its version was at no time live between its "
         "request and itself, or when its scores are another version's. "
         f"Goals: nothing wrong or failed, p99 under {P99_GOAL:g} times the quiet one, memory within "
         f"{MEMORY_GOAL - 1:.0%}.\n\n{table(_HEAD, rows)}"
@@ -144,6 +164,8 @@ def _row(each: Measured) -> list[object]:
         each.workers,
         f"{each.top_rate:.0f}",
         f"{each.swapping.offered:.0f}",
+        f"{each.share:.0%}",
+        f"{each.top_after:.0f}",
         each.swaps,
         f"{each.slowest_swap:.2f}",
         each.swapping.sent,
@@ -162,8 +184,7 @@ async def _swap_under_load(plan: Plan, service: Service) -> Measured:
     patience = aiohttp.ClientTimeout(total=60)
     async with aiohttp.ClientSession(connector=connections, timeout=patience) as session:
         traffic = Traffic(session, service.url, jpeg())
-        top, quiet = await _quiet(traffic, plan)
-        rate = SHARE * top
+        top, rate, quiet = await _quiet(traffic, plan)
         before = await asyncio.to_thread(_memory_at_rest, service, 0.0)
         stop = asyncio.Event()
         asked = asyncio.create_task(traffic.offer_until(rate, stop))
@@ -173,11 +194,13 @@ async def _swap_under_load(plan: Plan, service: Service) -> Measured:
             stop.set()
             heard = await asked
         after = await asyncio.to_thread(_memory_at_rest, service, before * MEMORY_GOAL)
+        top_after = await _top_rate(traffic, plan)
     first = Swap("v1", float("-inf"), float("-inf"))
     labels = {f"v{number}": _label(number) for number in range(1, VERSIONS + 1)}
     return Measured(
         workers=service.workers,
         top_rate=top,
+        top_after=top_after,
         quiet=outcome(rate, quiet),
         swapping=outcome(rate, [each for each in heard if each.sent >= swaps[0].asked]),
         swaps=len(swaps),
@@ -188,19 +211,27 @@ async def _swap_under_load(plan: Plan, service: Service) -> Measured:
     )
 
 
-async def _quiet(traffic: Traffic, plan: Plan) -> tuple[float, list[Heard]]:
-    """The top rate, and what was heard at its share while nothing was swapped.
+async def _quiet(traffic: Traffic, plan: Plan) -> tuple[float, float, list[Heard]]:
+    """The top rate, the rate that was offered while nothing was swapped, and what was heard.
 
-    Both are measured again where the machine has meanwhile become slower, and the share is too much for it.
+    All are measured again where the machine has meanwhile become slower and did not bear the rate, and from the second
+    time on less is offered.
     """
-    await traffic.top_rate(plan.top_seconds / 3)
-    for _ in range(_ATTEMPTS):
-        top = await traffic.top_rate(plan.top_seconds)
-        heard = await traffic.offer(SHARE * top, plan.quiet_seconds)
-        if is_sustained(top, outcome(SHARE * top, heard)):
+    await traffic.top_rate(plan.top_seconds / _ROUNDS)
+    share = SHARE
+    for attempt in range(_ATTEMPTS):
+        share *= LESS if attempt > 1 else 1.0
+        top = await _top_rate(traffic, plan)
+        heard = await traffic.offer(share * top, plan.quiet_seconds)
+        if is_sustained(top, outcome(share * top, heard)):
             break
-        say(f"{SHARE:.0%} of {top:.0f} requests a second were too many meanwhile")
-    return top, heard
+        say(f"{share:.0%} of {top:.0f} requests a second were too many meanwhile")
+    return top, share * top, heard
+
+
+async def _top_rate(traffic: Traffic, plan: Plan) -> float:
+    """The median of some rounds: what else the machine does for a second decides nothing."""
+    return statistics.median([await traffic.top_rate(plan.top_seconds / _ROUNDS) for _ in range(_ROUNDS)])
 
 
 async def _swap(session: aiohttp.ClientSession, url: str, plan: Plan) -> list[Swap]:

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from preprocessing.spec import ModelSpec
-from runners import heap
+from runners.arena import ARENA
 from runners.batcher import Batcher
 from runners.errors import InferenceFailed, LoadFailed, ModelNotLoaded
 from runners.fused_model import open_model
@@ -130,8 +130,7 @@ class OnnxRunner:
             loaded = self._loaded.pop(key, None)
         if loaded is not None:
             loaded.close()
-            del loaded
-            heap.trim()
+            ARENA.owe()
 
     def keys(self) -> tuple[str, ...]:
         """The keys that can be run, the longest loaded first."""

@@ -11,6 +11,7 @@ from typing import Any
 import onnxruntime as ort
 
 from preprocessing.spec import Dimension, ModelSpec, TensorInfo
+from runners.arena import ARENA
 from runners.contract import InputContract, fed_shape
 from runners.errors import DeadlineExceeded, InferenceFailed, LoadFailed, ModelNotLoaded
 from runners.reason import plain_reason
@@ -92,6 +93,13 @@ class OnnxSession:
         self._session = None
 
     def _run_rows(self, inputs: Feed, rows: int, options: Any) -> Answer:
+        try:
+            return self._run_pieces(inputs, rows, options)
+        finally:
+            if rows > 1:
+                ARENA.owe()
+
+    def _run_pieces(self, inputs: Feed, rows: int, options: Any) -> Answer:
         size = self._fixed_rows
         if size is None or rows == size:
             return self._run_once(inputs, options)
@@ -155,6 +163,7 @@ def _options(spec: ModelSpec, threads: int, spinning: bool) -> Any:
     # Spinning threads take the cores that the other workers need; of a lone run they cut a third.
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    ARENA.lend(options)
     sizes = _picture_axes(spec)
     for name, size in sizes.items():
         options.add_free_dimension_override_by_name(name, size)

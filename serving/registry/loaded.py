@@ -35,7 +35,8 @@ class LoadedModels:
 
     Pinned versions come in and stay at any price; proposed ones stay, where they fit.  So do wanted ones and up to
     ``max_extra`` others while all of them fit into ``budget`` bytes; where another needs the room, the least recently
-    asked for leave first.
+    asked for leave first.  Who asks for one that was wanted until now was opened on it before: that puts its leave off,
+    and makes it none of the others.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class LoadedModels:
         self._coming: dict[ModelKey, int] = {}
         self._extras: OrderedDict[ModelKey, None] = OrderedDict()
         self._leaving: dict[ModelKey, float] = {}
+        self._replaced: set[ModelKey] = set()
         self._pending: dict[ModelKey, Future[None]] = {}
         # Asked for last: nothing moves when it is asked for again.
         self._latest: ModelVersion | None = None
@@ -75,8 +77,11 @@ class LoadedModels:
     ) -> None:
         """From now on these stay, each sort as the class says; it loads and unloads nothing by itself."""
         with self._lock:
+            before = self._wanted
             self._pinned, self._proposed = frozenset(pinned), frozenset(proposed)
             self._wanted = frozenset(keys) | self._pinned | self._proposed
+            self._replaced |= before & self._loaded.keys()
+            self._replaced -= self._wanted
             self._latest = None
 
     def has(self, version: ModelVersion) -> bool:
@@ -129,6 +134,7 @@ class LoadedModels:
         self._latest = None
         self._extras.pop(key, None)
         self._leaving.pop(key, None)
+        self._replaced.discard(key)
         mine = self._pending[key] = Future()
         return mine
 
@@ -164,6 +170,9 @@ class LoadedModels:
         if loaded is None or loaded.created_at != version.created_at:
             return False
         self._loaded.move_to_end(key)
+        if key in self._replaced:
+            self._leaving[key] = self._clock() + self._linger
+            return True
         if key not in self._wanted:
             self._keep_as_extra(key)
         self._latest = version

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from benchmarks.open_loop import Outcome
 from chaos.liveness import STALE
@@ -24,6 +27,7 @@ OUTCOME = Outcome(
 GOOD = Measured(
     workers=2,
     top_rate=100.0,
+    top_after=104.0,
     quiet=OUTCOME,
     swapping=replace(OUTCOME, p99_ms=100.0),
     swaps=20,
@@ -36,7 +40,9 @@ GOOD = Measured(
 
 def test_a_run_within_its_goals_has_nothing_to_say() -> None:
     assert loss_lines(GOOD) == missed_lines(GOOD) == []
-    assert "| 2 | 100 | 80 | 20 | 0.50 | 800 | 0 | 50 | 100 | 2.00 | 400 | 420 | 1.05 |" in report(QUICK, [GOOD])
+    assert "| 2 | 100 | 80 | 80% | 104 | 20 | 0.50 | 800 | 0 | 50 | 100 | 2.00 | 400 | 420 | 1.05 |" in report(
+        QUICK, [GOOD]
+    )
 
 
 def test_wrong_answers_are_losses_and_slow_ones_missed_goals() -> None:
@@ -48,7 +54,16 @@ def test_wrong_answers_are_losses_and_slow_ones_missed_goals() -> None:
     ]
 
 
-def test_traffic_that_waits_longer_than_at_the_top_rate_is_more_than_the_machine_bears() -> None:
+@pytest.mark.parametrize(
+    "worse",
+    [{"p50_ms": 161.0}, {"p50_ms": None}, {"p99_ms": 481.0}, {"late_p99_ms": 161.0}, {"answered": 799, "refused": 1}],
+)
+def test_traffic_that_waits_longer_than_at_the_top_rate_is_more_than_the_machine_bears(worse: dict[str, Any]) -> None:
     assert is_sustained(100.0, OUTCOME)
-    assert not is_sustained(100.0, replace(OUTCOME, p50_ms=161.0))
-    assert not is_sustained(100.0, replace(OUTCOME, p50_ms=None))
+    assert not is_sustained(100.0, replace(OUTCOME, **worse))
+
+
+def test_a_share_that_had_to_be_lowered_is_stated() -> None:
+    lowered = replace(GOOD, swapping=replace(GOOD.swapping, offered=72.0))
+    assert missed_lines(lowered) == ["2 workers: offered 72% of the top rate, not 80%"]
+    assert "| 2 | 100 | 72 | 72% |" in report(QUICK, [lowered])

@@ -113,7 +113,7 @@ def test_of_versions_asked_for_by_name_the_least_recently_used_leaves(
     assert set(runner.loaded) == {"m@live", "m@v1", "m@v3"}
 
 
-def test_a_version_that_is_asked_for_while_it_leaves_stays(
+def test_a_replaced_version_stays_while_callers_who_were_opened_on_it_come_and_no_longer(
     loaded: LoadedModels, runner: FakeRunner, clock: FakeClock, make: Make
 ) -> None:
     version = make("v1")
@@ -121,13 +121,32 @@ def test_a_version_that_is_asked_for_while_it_leaves_stays(
     loaded.ensure(version)
     loaded.want([])
     loaded.trim()
-    assert loaded.has(version)
+    for clock.now in (4, 8, 12):
+        assert loaded.has(version)
+        loaded.trim()
+    assert set(runner.loaded) == {"m@v1"}
 
-    clock.now = 5
+    clock.now = 17
+    loaded.trim()
+    assert runner.loads == ["m@v1"]
+    assert set(runner.loaded) == set()
+
+
+def test_a_replaced_version_that_is_asked_for_by_name_after_it_left_stays(
+    loaded: LoadedModels, runner: FakeRunner, clock: FakeClock, make: Make
+) -> None:
+    version = make("v1")
+    loaded.want([version.key])
+    loaded.ensure(version)
+    loaded.want([])
+    for clock.now in (0, 5):
+        loaded.trim()
+
+    loaded.ensure(version)
+    clock.now = 100
     loaded.trim()
 
     assert set(runner.loaded) == {"m@v1"}
-    assert runner.loads == ["m@v1"]
 
 
 def test_a_version_registered_again_under_its_old_name_is_loaded_again(
