@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from serving.confinement.child import ChildFailed, Limits, ask_child
+from tests.confined import gave_up_rights
 from tests.waiting import until
 
 BRIEF = Limits(seconds=20, memory_mb=256)
@@ -96,4 +97,4 @@ def test_a_child_ends_with_its_parent_even_where_that_is_killed(root: Path) -> N
 
 def limited_child(parent: psutil.Process) -> psutil.Process:
     """The child of ``parent``, once it has given up its rights."""
-    return until(lambda: [child for child in parent.children() if child.nice() == 10])[0]
+    return until(lambda: [child for child in parent.children() if gave_up_rights(child)])[0]

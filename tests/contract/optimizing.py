@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 import requests
 
+from tests.confined import gave_up_rights
 from tests.optimization.networks import hue_network, hue_pictures, zipped
 from tests.server import LensServer
 from tests.waiting import until
@@ -15,8 +16,6 @@ from tests.waiting import until
 PREPROCESSING = {"preprocessing": '{"preset": "zero-one", "resize": "squash"}'}
 LABELS = b"red\nyellow\ngreen\ncyan\nblue\nmagenta"
 TRIAL = "serving.optimization.trial"
-NICENESS_OF_CHILDREN = 10
-"""Which they take once they are ready to answer."""
 
 
 def upload(lens: LensServer, name: str, *, pictures: int = 126, random: bool = False, **fields: str) -> dict[str, Any]:
@@ -33,13 +32,13 @@ def upload(lens: LensServer, name: str, *, pictures: int = 126, random: bool = F
 
 
 def trial_of(lens: LensServer) -> psutil.Process:
-    """The child that tries a mode at the moment."""
+    """The child that tries a mode at the moment, once it has given up its rights."""
     return until(lambda: _trial_of(lens), 60)
 
 
 def _trial_of(lens: LensServer) -> psutil.Process | None:
     for child in psutil.Process(lens.process.pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            if TRIAL in child.cmdline() and child.nice() == NICENESS_OF_CHILDREN:
+            if TRIAL in child.cmdline() and gave_up_rights(child):
                 return child
     return None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 from onnx import TensorProto, helper
 
@@ -20,6 +21,7 @@ from preprocessing.spec import ModelSpec
 from serving.confinement.child import Limits, ask_child
 from serving.errors import ServiceError
 from serving.registry.sandbox import Sandbox
+from tests.confined import gave_up_rights
 from tests.graphs import iris_classifier, mean_color_classifier, model_bytes
 from tests.registry.picture_models import picture_model, saved
 from tests.runners.onnx_files import counting
@@ -158,12 +160,11 @@ def test_the_child_has_none_of_our_secrets_and_little_else(at_work: AtWork) -> N
 
 
 def _child_at_work() -> int | None:
-    """The child of this process that has lowered its priority: its limits are set then."""
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):
-            for child in map(int, (task / "children").read_text().split()):
-                if os.getpriority(os.PRIO_PROCESS, child) > os.getpriority(os.PRIO_PROCESS, 0):
-                    return child
+    """The child of this process that has given up its rights."""
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if gave_up_rights(child):
+                return child.pid
     return None
 
 
