@@ -7,7 +7,7 @@ import json
 import statistics
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -34,12 +34,14 @@ VERSIONS = 4
 P99_GOAL, MEMORY_GOAL = 3.0, 1.1
 _ID = "swapped"
 _SETTLE_S = 20
-_ATTEMPTS, _ROUNDS = 4, 3
+TOO_MUCH = 0.9
+"""Of the top rate: a machine that becomes so much slower meanwhile was near its top rate, not at the share of it."""
+_ATTEMPTS, _ROUNDS, _TRIES = 4, 3, 3
 _REST = 0.1
 """Of a core: less than this and the service is at rest."""
 _HEAD = (
     *("workers", "top rate /s", "offered /s", "share", "top rate after /s", "swaps", "slowest s", "requests"),
-    "wrong or failed",
+    *("wrong or failed", "tries"),
     *("p99 quiet ms", "p99 swapping ms", "ratio", "MB before", "MB after", "ratio"),
 )
 _PREPROCESSING = json.dumps({"preset": "imagenet"})
@@ -49,7 +51,8 @@ _PREPROCESSING = json.dumps({"preset": "imagenet"})
 class Measured:
     """One number of workers: rates, the quiet traffic, that during swaps, faults, and memory in MB before and after.
 
-    ``top_rate`` was measured right before the quiet traffic, ``top_after`` after the swaps.
+    ``top_rate`` was measured right before the quiet traffic, ``top_after`` after the swaps.  Of several tries all
+    faults count, the first one's memory before, and else the last one.
     """
 
     workers: int
@@ -62,11 +65,17 @@ class Measured:
     faults: Counter[str]
     before_mb: float
     after_mb: float
+    tries: int = 1
 
     @property
     def share(self) -> float:
         """Of the top rate, what was offered."""
         return self.swapping.offered / self.top_rate
+
+    @property
+    def kept_pace(self) -> bool:
+        """Whether what was offered was still not near the top rate at the end."""
+        return self.swapping.offered < TOO_MUCH * self.top_after
 
     @property
     def p99_ratio(self) -> float:
@@ -115,6 +124,8 @@ def missed_lines(measured: Measured) -> list[str]:
     lines = []
     if not is_sustained(measured.top_rate, measured.quiet):
         lines.append(f"{measured.workers} workers: {measured.share:.0%} of the top rate was more than was borne")
+    if not measured.kept_pace:
+        lines.append(f"{measured.workers} workers: the machine became slower, to {measured.top_after:.0f} /s")
     if measured.share < SHARE - 0.005:
         lines.append(f"{measured.workers} workers: offered {measured.share:.0%} of the top rate, not {SHARE:.0%}")
     if not 0 < measured.p99_ratio < P99_GOAL:
@@ -131,7 +142,9 @@ def report(plan: Plan, measured: list[Measured]) -> str:
         f"SqueezeNet graphs of 5 MB and a 640x480 JPEG; {VERSIONS} versions take turns, each activation "
         f"{plan.swap_pause:g} s after the answer to the last, under an open loop at {SHARE:.0%} of the top rate: the "
         f"median of {_ROUNDS} rounds right before the quiet traffic, which has to be borne, else it is measured again, "
-        f"then the share lowered to {LESS:g} times. The client runs on the same cores. Refused is failed. "
+        f"then the share lowered to {LESS:g} times. Where the machine became so slow meanwhile that this was over "
+        f"{TOO_MUCH:.0%} of the top rate after the swaps, all was tried again, at most {_TRIES} times, and what failed "
+        "in any try counts. The client runs on the same cores. Refused is failed. "
         "An answer is wrong when its version was at no time live between its "
         "request and itself, or when its scores are another version's. "
         f"Goals: nothing wrong or failed, p99 under {P99_GOAL:g} times the quiet one, memory within "
@@ -145,7 +158,17 @@ def _measure(plan: Plan, folder: Path, workers: int) -> Measured:
         for number in range(1, VERSIONS + 1):
             _upload(service.url, number)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_swap_under_load(plan, service))
+            measured = runner.run(_swap_under_load(plan, service, "v1"))
+            while not measured.kept_pace and measured.tries < _TRIES:
+                say(f"the machine became slower: {measured}")
+                again = runner.run(_swap_under_load(plan, service, _version(plan.swaps)))
+                measured = _added(measured, again)
+            return measured
+
+
+def _added(before: Measured, again: Measured) -> Measured:
+    faults = before.faults + again.faults
+    return replace(again, faults=faults, before_mb=before.before_mb, tries=before.tries + 1)
 
 
 def _upload(url: str, number: int) -> None:
@@ -170,6 +193,7 @@ def _row(each: Measured) -> list[object]:
         f"{each.slowest_swap:.2f}",
         each.swapping.sent,
         sum(each.faults.values()),
+        each.tries,
         f"{each.quiet.p99_ms or 0:.0f}",
         f"{each.swapping.p99_ms or 0:.0f}",
         f"{each.p99_ratio:.2f}",
@@ -179,7 +203,7 @@ def _row(each: Measured) -> list[object]:
     ]
 
 
-async def _swap_under_load(plan: Plan, service: Service) -> Measured:
+async def _swap_under_load(plan: Plan, service: Service, live: str) -> Measured:
     connections = aiohttp.TCPConnector(limit=0)
     patience = aiohttp.ClientTimeout(total=60)
     async with aiohttp.ClientSession(connector=connections, timeout=patience) as session:
@@ -195,7 +219,7 @@ async def _swap_under_load(plan: Plan, service: Service) -> Measured:
             heard = await asked
         after = await asyncio.to_thread(_memory_at_rest, service, before * MEMORY_GOAL)
         top_after = await _top_rate(traffic, plan)
-    first = Swap("v1", float("-inf"), float("-inf"))
+    first = Swap(live, float("-inf"), float("-inf"))
     labels = {f"v{number}": _label(number) for number in range(1, VERSIONS + 1)}
     return Measured(
         workers=service.workers,
@@ -243,7 +267,7 @@ async def _swap(session: aiohttp.ClientSession, url: str, plan: Plan) -> list[Sw
     swaps = []
     for number in range(1, plan.swaps + 1):
         await asyncio.sleep(plan.swap_pause)
-        version, asked = f"v{number % VERSIONS + 1}", time.perf_counter()
+        version, asked = _version(number), time.perf_counter()
         async with session.post(f"{url}/models/activate", json={"id": _ID, "version": version}) as response:
             answer = await response.text()
         if response.status != 200:
@@ -262,6 +286,11 @@ def _memory_at_rest(service: Service, wanted_mb: float) -> float:
         if rests and (wanted_mb == 0 or service.memory_mb() <= wanted_mb):
             break
     return service.memory_mb()
+
+
+def _version(swap: int) -> str:
+    """What is live after so many swaps."""
+    return f"v{swap % VERSIONS + 1}"
 
 
 def _label(number: int) -> str:

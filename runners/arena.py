@@ -16,8 +16,13 @@ import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
-_ARENA_MAX = -8
-"""``M_ARENA_MAX`` of glibc's ``mallopt``."""
+_HEAPS = {-3: 32 << 20, -1: 2 << 20}
+"""``M_MMAP_THRESHOLD`` and ``M_TRIM_THRESHOLD`` of glibc's ``mallopt``, in bytes.
+
+Every thread has a heap, and ``malloc_trim`` leaves the ends of all but the first one alone: after 20 swaps under load
+four workers had 1.3 to 1.5 times the memory of before, and 0.95 to 0.99 times with these.  By itself the second
+threshold grows with the first, to twice as much.
+"""
 
 REST_S = 2.0
 """Seconds without a run of several rows, and without an unload, after which a burst is over: who takes memory again at
@@ -68,8 +73,8 @@ class Arena:
         _tell_allocator("malloc_trim", 0)
 
     def _open(self) -> None:
-        # glibc has a heap for each thread, and trims the end of the first one alone.
-        _tell_allocator("mallopt", _ARENA_MAX, 1)
+        for parameter, size in _HEAPS.items():
+            _tell_allocator("mallopt", parameter, size)
         place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
         ort.create_and_register_allocator(place, ort.OrtArenaCfg({}))
         self._nothing = _session_of_nothing()

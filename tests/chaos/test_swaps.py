@@ -40,7 +40,7 @@ GOOD = Measured(
 
 def test_a_run_within_its_goals_has_nothing_to_say() -> None:
     assert loss_lines(GOOD) == missed_lines(GOOD) == []
-    assert "| 2 | 100 | 80 | 80% | 104 | 20 | 0.50 | 800 | 0 | 50 | 100 | 2.00 | 400 | 420 | 1.05 |" in report(
+    assert "| 2 | 100 | 80 | 80% | 104 | 20 | 0.50 | 800 | 0 | 1 | 50 | 100 | 2.00 | 400 | 420 | 1.05 |" in report(
         QUICK, [GOOD]
     )
 
@@ -67,3 +67,8 @@ def test_a_share_that_had_to_be_lowered_is_stated() -> None:
     lowered = replace(GOOD, swapping=replace(GOOD.swapping, offered=72.0))
     assert missed_lines(lowered) == ["2 workers: offered 72% of the top rate, not 80%"]
     assert "| 2 | 100 | 72 | 72% |" in report(QUICK, [lowered])
+
+
+def test_a_machine_that_became_slower_is_stated() -> None:
+    slower = replace(GOOD, top_after=85.0)
+    assert missed_lines(slower) == ["2 workers: the machine became slower, to 85 /s"]
