@@ -83,7 +83,7 @@ class _Line:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # it came in the moment when its caller left
                 self.leave()
-            else:
+            elif turn in self._waiting:  # else it has been passed over already
                 self._waiting.remove(turn)
             raise
 

@@ -130,3 +130,16 @@ async def test_room_may_grow_and_shrink() -> None:
     await pictures.finish("d")
     await pictures.finish("e")
     await asyncio.gather(*tasks)
+
+
+async def test_who_leaves_just_before_his_turn_is_passed_over(pictures: Pictures) -> None:
+    tasks = [pictures.send(name) for name in "abcd"]
+    await settled()
+    pictures.ends["a"].set()  # its end is on its way when the next one leaves
+    tasks[2].cancel()
+    await settled()
+    assert tasks[2].cancelled()
+    assert pictures.worked_on == ["a", "b", "d"]
+    await pictures.finish("b")
+    await pictures.finish("d")
+    assert tasks[3].done()
