@@ -106,7 +106,8 @@ def moving(browser: Browser, lens: LensServer, wish: Literal["reduce", "no-prefe
     with visit(browser, lens.url, reduced_motion=wish) as made:
         page = made.open()
         page.route("**/predict", lambda route: held.append(route))
-        choose_red(page)
+        with page.expect_request("**/predict"):
+            choose_red(page)
         expect(page.get_by_text("Looking…")).to_be_visible()
         for view in (*FULL, "predict"):
             go_to(page, view)

@@ -131,7 +131,8 @@ def test_a_job_that_was_interrupted_goes_on_when_asked(tab: Visit, lens: LensSer
 
 def test_a_job_is_cancelled(tab: Visit, lens: LensServer) -> None:
     page = tab.open("/#learn")
-    choose(page, colored("red", "green", "blue", count=30))
+    # Enough of them that a slow browser is quicker than the job.
+    choose(page, colored("red", "green", "blue", count=400))
     page.get_by_role("button", name="Start learning").click()
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".job .badge").first).to_have_text("Cancelled", timeout=30_000)

@@ -171,7 +171,8 @@ def test_while_an_answer_takes_long_the_page_says_so_and_nothing_moves(tab: Visi
     page = tab.open()
     before = _places(page)
     page.route("**/predict", lambda route: held.append(route))
-    page.set_input_files("#file", chosen("slow.jpg", RED))
+    with page.expect_request("**/predict"):
+        page.set_input_files("#file", chosen("slow.jpg", RED))
     expect(page.get_by_text("Looking… 1 s")).to_be_visible()
     expect(page.get_by_role("img", name="The picture slow.jpg")).to_be_visible()
     assert _places(page) == before
@@ -184,7 +185,8 @@ def test_of_two_questions_the_last_one_is_answered(tab: Visit) -> None:
     held: list[Route] = []
     page = tab.open()
     page.route("**/predict", lambda route: route.continue_() if held else held.append(route))
-    page.set_input_files("#file", chosen("first.jpg", RED))
+    with page.expect_request("**/predict"):
+        page.set_input_files("#file", chosen("first.jpg", RED))
     expect(page.get_by_text("Looking…")).to_be_visible()
     page.set_input_files("#file", chosen("second.jpg", BLUE))
     expect(page.locator(".best")).to_have_text("blue")

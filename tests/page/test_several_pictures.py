@@ -60,7 +60,7 @@ def test_a_wrong_answer_gets_its_right_label_and_counts(tab: Visit, lens: LensSe
     with page.expect_response("**/predict") as answered:
         page.set_input_files("#file", jpeg("odd.jpg", picture((90, 200, 90))))
     page.get_by_role("button", name="No", exact=True).click()
-    page.get_by_label("It is").fill("blue")
+    page.get_by_label("It is", exact=True).fill("blue")
     with page.expect_response("**/feedback") as told:
         page.get_by_role("button", name="Tell it").click()
     expect(page.get_by_text("Noted: it is blue.")).to_be_visible()

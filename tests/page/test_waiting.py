@@ -54,7 +54,8 @@ def test_an_upload_that_takes_half_a_minute_is_waited_for(tab: Visit) -> None:
     page = open_with_a_clock(tab)
     page.route("**/upload", lambda route: held.append(route))
     page.set_input_files("#model", FilePayload(name="slow.onnx", mimeType="", buffer=mean_color_classifier()))
-    page.get_by_role("button", name="Upload and go live").click()
+    with page.expect_request("**/upload"):
+        page.get_by_role("button", name="Upload and go live").click()
     expect(page.locator(".steps .now")).to_have_text("Send the file")
     page.clock.run_for(29_000)
     expect(page.locator("#sent")).to_be_visible()
@@ -67,7 +68,8 @@ def test_a_connection_that_breaks_off_after_long_says_what_to_do_and_can_be_trie
     held: list[Route] = []
     page = open_with_a_clock(tab)
     page.route("**/predict", lambda route: held.append(route), times=1)
-    choose_red(page)
+    with page.expect_request("**/predict"):
+        choose_red(page)
     expect(page.locator("#answer")).to_contain_text("Looking…")
     page.clock.run_for(29_000)
     held[0].abort("connectionreset")

@@ -1,6 +1,6 @@
 // Bringing a model in with a look before: sent, understood, tried with a picture, corrected, and only then live.
 
-import { refreshCatalogue } from "../catalogue.js";
+import { catalogueNow, refreshCatalogue } from "../catalogue.js";
 import { html, useState } from "../html.js";
 import { useIntake } from "../intake.js";
 import { Field, FileField } from "../parts/fields.js";
@@ -14,7 +14,7 @@ import { useUpload } from "./upload.js";
 
 const EMPTY = { file: null, labels: null, id: "", preprocessing: "", threshold: "", optimize: false };
 
-export function Bring({ catalogue, active }) {
+export function Bring({ active }) {
   const [fields, setFields] = useState(EMPTY);
   const [made, setMade] = useState(null);
   const [said, setSaid] = useState("");
@@ -26,12 +26,14 @@ export function Bring({ catalogue, active }) {
   async function bring(corrected = {}) {
     const { id: wanted, optimize, ...rest } = { ...fields, ...corrected };
     const id = (wanted || idFrom(rest.file.name)).toLowerCase();
+    // What was just made may not have come back in the catalogue yet.
+    const known = [...catalogueNow().models, ...(made ? [made.model] : [])];
     setSaid("");
     const result = await upload.upload("/models/upload", {
       ...rest,
       id,
       name: id,
-      version: nextVersion(catalogue.models, id),
+      version: nextVersion(known, id),
       activate: "never",
       progress: true,
       ...(optimize ? { optimize: "auto" } : {}),

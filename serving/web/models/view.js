@@ -20,7 +20,7 @@ export function ModelsView({ active }) {
         <${ProblemNote} problem=${catalogue.problem} again=${refreshCatalogue} />
         <${ModelList} catalogue=${catalogue} active=${active} />
       </section>
-      <${Bring} catalogue=${catalogue} active=${active} />
+      <${Bring} active=${active} />
     </div>
     ${active && html`<${Confirmation} />`}
   `;
