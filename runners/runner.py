@@ -15,6 +15,7 @@ import numpy as np
 
 from preprocessing.spec import ModelSpec
 from runners.arena import ARENA
+from runners.background import in_background
 from runners.batcher import Batcher
 from runners.errors import InferenceFailed, LoadFailed, ModelNotLoaded
 from runners.fused_model import open_model
@@ -24,6 +25,7 @@ from runners.item import Run
 from runners.model import Model
 from runners.session import CPU
 from runners.warmup import Proof, warm_up
+from runners.watchdog import WATCHDOG
 from runners.wide import Candidate, WideSessions
 
 __all__ = ["OnnxRunner", "Run", "Runner"]
@@ -200,11 +202,10 @@ class OnnxRunner:
     def _open(self, key: str, path: Path, spec: ModelSpec, identity: _Identity) -> _Loaded:
         providers = spec.execution.providers or self._providers
         load = partial(open_model, path, spec, providers=providers)
-        model = load(threads=self._threads)
-        proof = warm_up(model, spec.served)
         on_cpu = providers[:1] == (CPU,)
+        model, proof = self._warm(load, spec.served, on_cpu)
         if self._wide is not None and on_cpu:
-            model = self._wide.beside(Candidate(model, proof.feed, path.stat().st_size, load))
+            model = self._wide.beside(Candidate(model, proof, path.stat().st_size, load))
         batcher = Batcher(
             model.run,
             batchable=spec.batchable and spec.batch != "none",
@@ -216,6 +217,19 @@ class OnnxRunner:
             spare=self.host.others_idle if self.host is not None else lambda: False,
         )
         return _Loaded(model, batcher, proof, identity)
+
+    def _warm(self, load: Callable[..., Model], spec: ModelSpec, on_cpu: bool) -> tuple[Model, Proof]:
+        """Load a model and run it for the first time, on the cores that those who are being answered leave."""
+
+        def work() -> tuple[Model, Proof]:
+            model = load(threads=self._threads)
+            return model, warm_up(model, spec)
+
+        # Threads that compute would keep the low priority, and so would the watchdog's.
+        if self._threads > 1 or not on_cpu:
+            return work()
+        WATCHDOG.start()
+        return in_background(work)
 
 
 _Identity = tuple[str, int, int, int, str]

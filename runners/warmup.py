@@ -25,14 +25,18 @@ _FILLS = (1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A feed of one row to try a loaded model with; ``answered`` is false where it refuses the made-up values."""
+    """A feed of one row to try a loaded model with, and what the last run of it took.
+
+    Where the model refuses the made-up values ``answered`` is false, and ``seconds`` 0.
+    """
 
     feed: dict[str, np.ndarray]
     answered: bool
+    seconds: float = 0.0
 
 
 def warm_up(model: Model, spec: ModelSpec, *, seconds: float = WARMUP_SECONDS) -> Proof:
-    """Run the model on made-up tensors of its real shapes: one row and, where rows may be batched, two.
+    """Run the model on made-up tensors of its real shapes: two rows, where rows may be batched, and one.
 
     A model of text or whole numbers may refuse values that are none of its categories: that is no failure.
 
@@ -46,13 +50,14 @@ def warm_up(model: Model, spec: ModelSpec, *, seconds: float = WARMUP_SECONDS) -
     for feeds in _candidates(spec):
         try:
             for feed in feeds:
+                started = time.perf_counter()
                 model.run(feed, deadline=deadline)
         except InferenceFailed as error:
-            tried, refusal = feeds[0], error
+            tried, refusal = feeds[-1], error
         except RunnerError as error:
             raise LoadFailed(f"The model failed its warm-up: {error}") from error
         else:
-            return Proof(feeds[0], answered=True)
+            return Proof(feeds[-1], answered=True, seconds=time.perf_counter() - started)
     if spec.image is None and any(_holds_categories(tensor) for tensor in spec.inputs):
         return Proof(tried, answered=False)
     raise LoadFailed(f"The model failed its warm-up: {refusal}") from refusal
@@ -68,8 +73,8 @@ def warmup_feed(spec: ModelSpec, rows: int, *, free: int = 1, fill: int = 1) -> 
 
 
 def _candidates(spec: ModelSpec) -> Iterator[list[dict[str, np.ndarray]]]:
-    """Feeds to run one after the other, the likeliest way to fill them first."""
-    row_counts = (1, 2) if spec.batchable else (1,)
+    """Feeds to run one after the other, that of one row last; the likeliest way to fill them first."""
+    row_counts = (2, 1) if spec.batchable else (1,)
     for free, fill in product(_FREE_SIZES if _has_free_axes(spec) else _FREE_SIZES[:1], _FILLS):
         yield [warmup_feed(spec, rows, free=free, fill=fill) for rows in row_counts]
 

@@ -31,21 +31,29 @@ class Watchdog:
         self._last_watch = 0.0
         self._thread: threading.Thread | None = None
 
+    def start(self) -> None:
+        """Start the thread, which the first ``watch`` would else do; a second time is no error."""
+        with self._changed:
+            self._start()
+
     def watch(self, run: Terminable, deadline: float) -> None:
         """Terminate ``run`` at ``deadline``, or up to a ``TICK`` later, unless it is released before."""
         with self._changed:
             self._watched[id(run)] = (deadline, run)
             self._last_watch = time.monotonic()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._patrol, name="lens-watchdog", daemon=True)
-                self._thread.start()
-            elif self._asleep:
+            self._start()
+            if self._asleep:
                 self._asleep = False
                 self._changed.notify()
 
     def release(self, run: Terminable) -> None:
         """Stop watching ``run``.  It may have been terminated just before."""
         self._watched.pop(id(run), None)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._patrol, name="lens-watchdog", daemon=True)
+            self._thread.start()
 
     def _patrol(self) -> None:
         while True:

@@ -18,7 +18,7 @@ from runners.host import Host
 from runners.model import Model
 from runners.quicker import Quicker
 from runners.rows import Answer, Feed
-from runners.warmup import WARMUP_SECONDS
+from runners.warmup import WARMUP_SECONDS, Proof
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +51,11 @@ class Load(Protocol):
 class Candidate:
     """A loaded model that may get a wide session beside it.
 
-    ``feed`` is what it was warmed with, ``size`` the bytes of its file, and ``load`` opens it again.
+    ``proof`` is what it was warmed with, ``size`` the bytes of its file, and ``load`` opens it again.
     """
 
     model: Model
-    feed: Feed
+    proof: Proof
     size: int
     load: Load
 
@@ -96,8 +96,7 @@ class WideSessions:
 
     def beside(self, candidate: Candidate) -> Model:
         """The model with a wide session that is loaded meanwhile; the model alone where that would not pay."""
-        seconds = _seconds(candidate.model, candidate.feed)
-        if seconds < self._worthwhile or not self._spend(candidate.size):
+        if candidate.proof.seconds < self._worthwhile or not self._spend(candidate.size):
             return candidate.model
         load, on_close = partial(self._open, candidate), partial(self._give_back, candidate.size)
         return _WideModel(self._host, candidate, load, on_close, look=self._look, gain=self._gain)
@@ -106,7 +105,7 @@ class WideSessions:
         """The wide session, warm; None where it does not load or run."""
         try:
             wide = candidate.load(threads=self._threads, spinning=True)
-            wide.run(candidate.feed, deadline=time.monotonic() + WARMUP_SECONDS)
+            wide.run(candidate.proof.feed, deadline=time.monotonic() + WARMUP_SECONDS)
         except RunnerError as reason:
             logger.warning("a model has no session on all cores: %s", reason)
             return None
@@ -121,16 +120,6 @@ class WideSessions:
     def _give_back(self, size: int) -> None:
         with self._spending:
             self._left += size
-
-
-def _seconds(model: Model, feed: Feed) -> float:
-    """What a run takes; 0 where it fails."""
-    started = time.perf_counter()
-    try:
-        model.run(feed, deadline=time.monotonic() + WARMUP_SECONDS)
-    except RunnerError:
-        return 0.0
-    return time.perf_counter() - started
 
 
 class _WideModel:
@@ -152,7 +141,7 @@ class _WideModel:
     ) -> None:
         self._host = host
         self._narrow = candidate.model
-        self._names = candidate.feed.keys()
+        self._names = candidate.proof.feed.keys()
         self._on_close = on_close
         self._look = look
         self._quicker = Quicker(gain)

@@ -15,11 +15,13 @@ from runners.model import Model
 from runners.quicker import TRIALS
 from runners.rows import Answer, Feed
 from runners.runner import OnnxRunner
+from runners.warmup import Proof
 from runners.wide import CALM_LOOKS, LONE_RUNS, Candidate, WideSessions
 from tests.runners.onnx_files import CPU, doubling, one_tensor_spec
 
 FEED = {"x": np.ones((1, 4), np.float32)}
 OTHER = {"z": np.ones((1, 4), np.float32)}
+PROOF = Proof(FEED, answered=True, seconds=0.01)
 
 
 class Session:
@@ -81,7 +83,7 @@ class Pair:
         self.model = self.beside()
 
     def beside(self, size: int = 100) -> Model:
-        return self.sessions.beside(Candidate(self.narrow, FEED, size, self._load))
+        return self.sessions.beside(Candidate(self.narrow, PROOF, size, self._load))
 
     def loaded(self) -> Pair:
         for thread in threading.enumerate():
@@ -214,14 +216,12 @@ def test_a_wide_session_that_is_no_quicker_gets_its_trials_and_no_more(host: Hos
     assert (len(pair.wide.runs), len(pair.narrow.runs)) == (TRIALS, 100 - TRIALS)
 
 
-def test_short_runs_and_failing_models_stay_as_they_are(host: Host) -> None:
-    narrow = Session()
-    sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=60.0)
-    assert sessions.beside(Candidate(narrow, FEED, 1, open_model)) is narrow
+def test_models_of_short_runs_and_those_that_refused_their_proof_stay_as_they_are(host: Host) -> None:
+    sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=0.02)
 
-    failing = Session(InferenceFailed("these values are no category"))
-    sessions = WideSessions(host, threads=2, max_bytes=100, worthwhile=1e-9)
-    assert sessions.beside(Candidate(failing, FEED, 1, open_model)) is failing
+    for proof in (PROOF, Proof(FEED, answered=False)):
+        narrow = Session()
+        assert sessions.beside(Candidate(narrow, proof, 1, open_model)) is narrow
 
 
 def test_the_budget_holds_over_all_models_and_comes_back_with_each(host: Host) -> None:
