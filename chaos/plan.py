@@ -12,7 +12,8 @@ class Plan:
     Attributes:
         scope: "full" or "quick".
         workers: the numbers of workers that swaps are measured with.
-        top_seconds, quiet_seconds: how long the top rate, in rounds, and the quiet traffic are measured.
+        swap_rounds: how often that is done on each.
+        top_seconds, quiet_seconds: how long the top rate, in trials, and the quiet traffic are measured each time.
         swaps, swap_pause: activations in a row, and seconds between the end of one and the next.
         kills, kill_seconds: how many, at most, and for how long at most.
         kill_workers, clients: workers of the service that is killed, and clients that change its models.
@@ -22,6 +23,7 @@ class Plan:
 
     scope: str
     workers: tuple[int, ...]
+    swap_rounds: int
     top_seconds: float
     quiet_seconds: float
     swaps: int
@@ -37,8 +39,9 @@ class Plan:
 FULL = Plan(
     scope="full",
     workers=(2, 4),
-    top_seconds=9,
-    quiet_seconds=20,
+    swap_rounds=3,
+    top_seconds=6,
+    quiet_seconds=12,
     swaps=20,
     swap_pause=1.0,
     kills=240,
@@ -48,6 +51,7 @@ FULL = Plan(
 QUICK = Plan(
     scope="quick",
     workers=(2,),
+    swap_rounds=1,
     top_seconds=3,
     quiet_seconds=6,
     swaps=6,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import statistics
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -36,26 +37,23 @@ _ID = "swapped"
 _SETTLE_S = 20
 TOO_MUCH = 0.9
 """Of the top rate: a machine that becomes so much slower meanwhile was near its top rate, not at the share of it."""
-_ATTEMPTS, _ROUNDS, _TRIES = 4, 3, 3
+_ATTEMPTS, _TRIALS = 4, 3
 _REST = 0.1
 """Of a core: less than this and the service is at rest."""
 _HEAD = (
-    *("workers", "top rate /s", "offered /s", "share", "top rate after /s", "swaps", "slowest s", "requests"),
-    *("wrong or failed", "tries"),
-    *("p99 quiet ms", "p99 swapping ms", "ratio", "MB before", "MB after", "ratio"),
+    *("workers", "round", "top rate /s", "offered /s", "share", "top rate after /s", "swaps", "slowest s", "requests"),
+    *("wrong or failed", "p99 quiet ms", "p99 swapping ms", "ratio", "MB before", "MB after"),
 )
 _PREPROCESSING = json.dumps({"preset": "imagenet"})
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One number of workers: rates, the quiet traffic, that during swaps, faults, and memory in MB before and after.
+class Round:
+    """Swaps in a row: rates, the quiet traffic before and after them, that during them, faults, and memory in MB.
 
-    ``top_rate`` was measured right before the quiet traffic, ``top_after`` after the swaps.  Of several tries all
-    faults count, the first one's memory before, and else the last one.
+    ``top_rate`` was measured right before the quiet traffic, ``top_after`` after it all.
     """
 
-    workers: int
     top_rate: float
     top_after: float
     quiet: Outcome
@@ -65,7 +63,6 @@ class Measured:
     faults: Counter[str]
     before_mb: float
     after_mb: float
-    tries: int = 1
 
     @property
     def share(self) -> float:
@@ -73,19 +70,43 @@ class Measured:
         return self.swapping.offered / self.top_rate
 
     @property
-    def kept_pace(self) -> bool:
-        """Whether what was offered was still not near the top rate at the end."""
-        return self.swapping.offered < TOO_MUCH * self.top_after
+    def unsteady(self) -> str:
+        """Why the traffic was not at its share of what the machine can do all along; empty where it was."""
+        if not is_sustained(self.top_rate, self.quiet):
+            return f"{self.share:.0%} of the top rate was more than was borne"
+        if self.swapping.offered >= TOO_MUCH * self.top_after:
+            return f"the machine became slower, to {self.top_after:.0f} /s"
+        if self.share < SHARE - 0.005:
+            return f"offered {self.share:.0%} of the top rate, not {SHARE:.0%}"
+        return ""
 
     @property
     def p99_ratio(self) -> float:
-        """p99 during swaps over the quiet one; 0 where one of them has no answers."""
-        return (self.swapping.p99_ms or 0.0) / (self.quiet.p99_ms or float("inf"))
+        """p99 during swaps over the quiet one; infinite where one of them has no answers."""
+        return (self.swapping.p99_ms or math.inf) / (self.quiet.p99_ms or 1.0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The rounds on one number of workers, one service for all of them."""
+
+    workers: int
+    rounds: tuple[Round, ...]
+
+    @property
+    def steady(self) -> list[Round]:
+        """The rounds whose traffic was what it should be."""
+        return [each for each in self.rounds if not each.unsteady]
+
+    @property
+    def p99_ratio(self) -> float:
+        """The median of the steady rounds; of all where none is."""
+        return statistics.median(each.p99_ratio for each in self.steady or self.rounds)
 
     @property
     def memory_ratio(self) -> float:
-        """Memory afterwards over before."""
-        return self.after_mb / self.before_mb
+        """Memory after the last round over before the first."""
+        return self.rounds[-1].after_mb / self.rounds[0].before_mb
 
 
 def beat(plan: Plan, folder: Path) -> Findings:
@@ -98,7 +119,6 @@ def beat(plan: Plan, folder: Path) -> Findings:
             losses.append(f"{workers} workers: {error}")
         else:
             losses += loss_lines(measured[-1])
-            say(f"{workers} workers: {measured[-1]}")
     missed = [line for each in measured for line in missed_lines(each)]
     return Findings(TITLE, report(plan, measured), tuple(losses), tuple(missed))
 
@@ -114,41 +134,48 @@ def is_sustained(top_rate: float, quiet: Outcome) -> bool:
 
 
 def loss_lines(measured: Measured) -> list[str]:
-    """What must not have happened."""
-    asked = measured.swapping.sent + measured.quiet.sent
-    return [f"{measured.workers} workers: {count} of {asked} were {fault}" for fault, count in measured.faults.items()]
+    """What must not have happened, in any round."""
+    asked = sum(each.swapping.sent + each.quiet.sent for each in measured.rounds)
+    faults = sum((each.faults for each in measured.rounds), Counter[str]())
+    return [f"{measured.workers} workers: {count} of {asked} were {fault}" for fault, count in faults.items()]
 
 
 def missed_lines(measured: Measured) -> list[str]:
     """The goals of speed and memory that were missed."""
     lines = []
-    if not is_sustained(measured.top_rate, measured.quiet):
-        lines.append(f"{measured.workers} workers: {measured.share:.0%} of the top rate was more than was borne")
-    if not measured.kept_pace:
-        lines.append(f"{measured.workers} workers: the machine became slower, to {measured.top_after:.0f} /s")
-    if measured.share < SHARE - 0.005:
-        lines.append(f"{measured.workers} workers: offered {measured.share:.0%} of the top rate, not {SHARE:.0%}")
-    if not 0 < measured.p99_ratio < P99_GOAL:
-        lines.append(f"{measured.workers} workers: p99 during swaps {measured.p99_ratio:.1f} times the quiet one")
+    if not measured.steady:
+        lines += [f"round {number}: {each.unsteady}" for number, each in enumerate(measured.rounds, 1)]
+    if measured.p99_ratio >= P99_GOAL:
+        lines.append(f"p99 during swaps {measured.p99_ratio:.1f} times the quiet one")
     if measured.memory_ratio > MEMORY_GOAL:
-        lines.append(f"{measured.workers} workers: memory afterwards {measured.memory_ratio:.2f} times that before")
-    return lines
+        lines.append(f"memory afterwards {measured.memory_ratio:.2f} times that before")
+    return [f"{measured.workers} workers: {line}" for line in lines]
 
 
 def report(plan: Plan, measured: list[Measured]) -> str:
     """The figures in Markdown."""
-    rows = [_row(each) for each in measured]
+    rows = [_row(each.workers, number, one) for each in measured for number, one in enumerate(each.rounds, 1)]
     return (
         f"SqueezeNet graphs of 5 MB and a 640x480 JPEG; {VERSIONS} versions take turns, each activation "
         f"{plan.swap_pause:g} s after the answer to the last, under an open loop at {SHARE:.0%} of the top rate: the "
-        f"median of {_ROUNDS} rounds right before the quiet traffic, which has to be borne, else it is measured again, "
-        f"then the share lowered to {LESS:g} times. Where the machine became so slow meanwhile that this was over "
-        f"{TOO_MUCH:.0%} of the top rate after the swaps, all was tried again, at most {_TRIES} times, and what failed "
-        "in any try counts. The client runs on the same cores. Refused is failed. "
+        f"median of {_TRIALS} trials right before. The same traffic comes without swaps for {plan.quiet_seconds:g} s "
+        f"before and after them; it has to be borne, else the top rate is measured again, then the share lowered to "
+        f"{LESS:g} times. The client runs on the same cores. Refused is failed. "
         "An answer is wrong when its version was at no time live between its "
         "request and itself, or when its scores are another version's. "
+        f"A round in which what was offered came to over {TOO_MUCH:.0%} of the top rate after it, or was more than was "
+        "borne, tells of the machine: its faults count, its ratio does not.\n\n"
+        f"{table(_HEAD, rows)}\n\n{''.join(map(_summary, measured))}"
         f"Goals: nothing wrong or failed, p99 under {P99_GOAL:g} times the quiet one, memory within "
-        f"{MEMORY_GOAL - 1:.0%}.\n\n{table(_HEAD, rows)}"
+        f"{MEMORY_GOAL - 1:.0%}."
+    )
+
+
+def _summary(measured: Measured) -> str:
+    return (
+        f"{measured.workers} workers: p99 {measured.p99_ratio:.2f} times the quiet one in the median of "
+        f"{len(measured.steady)} steady rounds, memory after the last round {measured.memory_ratio:.2f} times that "
+        "before the first. "
     )
 
 
@@ -157,18 +184,13 @@ def _measure(plan: Plan, folder: Path, workers: int) -> Measured:
     with running(folder / "lens", folder, workers=workers, settings=settings) as service:
         for number in range(1, VERSIONS + 1):
             _upload(service.url, number)
+        rounds, live = [], "v1"
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            measured = runner.run(_swap_under_load(plan, service, "v1"))
-            while not measured.kept_pace and measured.tries < _TRIES:
-                say(f"the machine became slower: {measured}")
-                again = runner.run(_swap_under_load(plan, service, _version(plan.swaps)))
-                measured = _added(measured, again)
-            return measured
-
-
-def _added(before: Measured, again: Measured) -> Measured:
-    faults = before.faults + again.faults
-    return replace(again, faults=faults, before_mb=before.before_mb, tries=before.tries + 1)
+            for number in range(1, plan.swap_rounds + 1):
+                rounds.append(runner.run(_swap_under_load(plan, service, live)))
+                live = _version(plan.swaps)
+                say(f"{workers} workers, round {number}: {rounds[-1]}")
+    return Measured(workers, tuple(rounds))
 
 
 def _upload(url: str, number: int) -> None:
@@ -182,9 +204,10 @@ def _upload(url: str, number: int) -> None:
         raise Unwell(f"{path} of {_ID}@v{number}: {reply}")
 
 
-def _row(each: Measured) -> list[object]:
+def _row(workers: int, number: int, each: Round) -> list[object]:
     return [
-        each.workers,
+        workers,
+        number if not each.unsteady else f"{number}, unsteady",
         f"{each.top_rate:.0f}",
         f"{each.swapping.offered:.0f}",
         f"{each.share:.0%}",
@@ -193,17 +216,15 @@ def _row(each: Measured) -> list[object]:
         f"{each.slowest_swap:.2f}",
         each.swapping.sent,
         sum(each.faults.values()),
-        each.tries,
         f"{each.quiet.p99_ms or 0:.0f}",
         f"{each.swapping.p99_ms or 0:.0f}",
         f"{each.p99_ratio:.2f}",
         f"{each.before_mb:.0f}",
         f"{each.after_mb:.0f}",
-        f"{each.memory_ratio:.2f}",
     ]
 
 
-async def _swap_under_load(plan: Plan, service: Service, live: str) -> Measured:
+async def _swap_under_load(plan: Plan, service: Service, live: str) -> Round:
     connections = aiohttp.TCPConnector(limit=0)
     patience = aiohttp.ClientTimeout(total=60)
     async with aiohttp.ClientSession(connector=connections, timeout=patience) as session:
@@ -217,12 +238,12 @@ async def _swap_under_load(plan: Plan, service: Service, live: str) -> Measured:
         finally:
             stop.set()
             heard = await asked
+        quiet += await traffic.offer(rate, plan.quiet_seconds)
         after = await asyncio.to_thread(_memory_at_rest, service, before * MEMORY_GOAL)
         top_after = await _top_rate(traffic, plan)
     first = Swap(live, float("-inf"), float("-inf"))
     labels = {f"v{number}": _label(number) for number in range(1, VERSIONS + 1)}
-    return Measured(
-        workers=service.workers,
+    return Round(
         top_rate=top,
         top_after=top_after,
         quiet=outcome(rate, quiet),
@@ -241,7 +262,7 @@ async def _quiet(traffic: Traffic, plan: Plan) -> tuple[float, float, list[Heard
     All are measured again where the machine has meanwhile become slower and did not bear the rate, and from the second
     time on less is offered.
     """
-    await traffic.top_rate(plan.top_seconds / _ROUNDS)
+    await traffic.top_rate(plan.top_seconds / _TRIALS)
     share = SHARE
     for attempt in range(_ATTEMPTS):
         share *= LESS if attempt > 1 else 1.0
@@ -254,8 +275,8 @@ async def _quiet(traffic: Traffic, plan: Plan) -> tuple[float, float, list[Heard
 
 
 async def _top_rate(traffic: Traffic, plan: Plan) -> float:
-    """The median of some rounds: what else the machine does for a second decides nothing."""
-    return statistics.median([await traffic.top_rate(plan.top_seconds / _ROUNDS) for _ in range(_ROUNDS)])
+    """The median of some trials: what else the machine does for a second decides nothing."""
+    return statistics.median([await traffic.top_rate(plan.top_seconds / _TRIALS) for _ in range(_TRIALS)])
 
 
 async def _swap(session: aiohttp.ClientSession, url: str, plan: Plan) -> list[Swap]:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.open_loop import Outcome
 from chaos.liveness import STALE
 from chaos.plan import QUICK
-from chaos.swaps import Measured, is_sustained, loss_lines, missed_lines, report
+from chaos.swaps import Measured, Round, is_sustained, loss_lines, missed_lines, report
 
 OUTCOME = Outcome(
     offered=80.0,
@@ -24,8 +24,7 @@ OUTCOME = Outcome(
     late_p99_ms=1.0,
     lasted=10.0,
 )
-GOOD = Measured(
-    workers=2,
+GOOD = Round(
     top_rate=100.0,
     top_after=104.0,
     quiet=OUTCOME,
@@ -36,22 +35,35 @@ GOOD = Measured(
     before_mb=400.0,
     after_mb=420.0,
 )
+SLOW = replace(GOOD, swapping=replace(OUTCOME, p99_ms=200.0))
 
 
-def test_a_run_within_its_goals_has_nothing_to_say() -> None:
-    assert loss_lines(GOOD) == missed_lines(GOOD) == []
-    assert "| 2 | 100 | 80 | 80% | 104 | 20 | 0.50 | 800 | 0 | 1 | 50 | 100 | 2.00 | 400 | 420 | 1.05 |" in report(
-        QUICK, [GOOD]
-    )
+def on_two(*rounds: Round) -> Measured:
+    return Measured(2, rounds)
 
 
-def test_wrong_answers_are_losses_and_slow_ones_missed_goals() -> None:
-    bad = replace(GOOD, swapping=replace(OUTCOME, p99_ms=200.0), after_mb=600.0, faults=Counter({STALE: 3}))
-    assert loss_lines(bad) == [f"2 workers: 3 of 1600 were {STALE}"]
-    assert missed_lines(bad) == [
-        "2 workers: p99 during swaps 4.0 times the quiet one",
-        "2 workers: memory afterwards 1.50 times that before",
-    ]
+def test_rounds_within_their_goals_have_nothing_to_say() -> None:
+    good = on_two(GOOD, GOOD)
+    assert loss_lines(good) == missed_lines(good) == []
+    said = report(QUICK, [good])
+    assert "| 2 | 1 | 100 | 80 | 80% | 104 | 20 | 0.50 | 800 | 0 | 50 | 100 | 2.00 | 400 | 420 |" in said
+    assert "2 workers: p99 2.00 times the quiet one in the median of 2 steady rounds, memory" in said
+
+
+def test_wrong_answers_in_any_round_are_losses_and_slow_ones_missed_goals() -> None:
+    bad = on_two(replace(GOOD, faults=Counter({STALE: 1})), SLOW, replace(SLOW, faults=Counter({STALE: 3})))
+    assert loss_lines(bad) == [f"2 workers: 4 of 4800 were {STALE}"]
+    assert missed_lines(bad) == ["2 workers: p99 during swaps 4.0 times the quiet one"]
+
+
+def test_no_answer_at_all_is_no_quick_one() -> None:
+    silent = on_two(replace(GOOD, swapping=replace(OUTCOME, answered=0, p99_ms=None)))
+    assert missed_lines(silent) == ["2 workers: p99 during swaps inf times the quiet one"]
+
+
+def test_memory_counts_from_before_the_first_round_to_after_the_last() -> None:
+    grown = on_two(GOOD, replace(GOOD, before_mb=590.0, after_mb=600.0))
+    assert missed_lines(grown) == ["2 workers: memory afterwards 1.50 times that before"]
 
 
 @pytest.mark.parametrize(
@@ -63,12 +75,20 @@ def test_traffic_that_waits_longer_than_at_the_top_rate_is_more_than_the_machine
     assert not is_sustained(100.0, replace(OUTCOME, **worse))
 
 
-def test_a_share_that_had_to_be_lowered_is_stated() -> None:
-    lowered = replace(GOOD, swapping=replace(GOOD.swapping, offered=72.0))
-    assert missed_lines(lowered) == ["2 workers: offered 72% of the top rate, not 80%"]
-    assert "| 2 | 100 | 72 | 72% |" in report(QUICK, [lowered])
+LOWERED = replace(GOOD, swapping=replace(GOOD.swapping, offered=72.0))
+SLOWER = replace(GOOD, top_after=85.0)
+UNBORNE = replace(GOOD, quiet=replace(OUTCOME, p50_ms=161.0))
 
 
-def test_a_machine_that_became_slower_is_stated() -> None:
-    slower = replace(GOOD, top_after=85.0)
-    assert missed_lines(slower) == ["2 workers: the machine became slower, to 85 /s"]
+@pytest.mark.parametrize(
+    ("unsteady", "why"),
+    [
+        (LOWERED, "offered 72% of the top rate, not 80%"),
+        (SLOWER, "the machine became slower, to 85 /s"),
+        (UNBORNE, "80% of the top rate was more than was borne"),
+    ],
+)
+def test_a_round_on_a_machine_that_did_not_keep_still_is_shown_and_not_counted(unsteady: Round, why: str) -> None:
+    assert missed_lines(on_two(GOOD, replace(unsteady, swapping=replace(unsteady.swapping, p99_ms=999.0)))) == []
+    assert "| 2 | 2, unsteady |" in report(QUICK, [on_two(GOOD, unsteady)])
+    assert missed_lines(on_two(unsteady)) == [f"2 workers: round 1: {why}"]
