@@ -24,7 +24,7 @@ from runners.inline import INLINE_BELOW
 from runners.item import Run
 from runners.model import Model
 from runners.session import CPU
-from runners.warmup import Proof, warm_up
+from runners.warmup import BATCHES, Proof, warm_up
 from runners.watchdog import WATCHDOG
 from runners.wide import Candidate, WideSessions
 
@@ -220,10 +220,12 @@ class OnnxRunner:
 
     def _warm(self, load: Callable[..., Model], spec: ModelSpec, on_cpu: bool) -> tuple[Model, Proof]:
         """Load a model and run it for the first time, on the cores that those who are being answered leave."""
+        # The upload has proved batches on the CPU; elsewhere the first of each size chooses its kernels.
+        batches = (1,) if on_cpu else BATCHES
 
         def work() -> tuple[Model, Proof]:
             model = load(threads=self._threads)
-            return model, warm_up(model, spec)
+            return model, warm_up(model, spec, batches=batches)
 
         # Threads that compute would keep the low priority, and so would the watchdog's.
         if self._threads > 1 or not on_cpu:

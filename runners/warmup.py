@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,6 +16,9 @@ from runners.model import Model
 
 WARMUP_SECONDS = 60.0
 """What the first runs may take together; the first one allocates, and on a GPU chooses its kernels."""
+
+BATCHES = (2, 1)
+"""Rows of the runs that prove that a model answers them together."""
 
 _FREE_SIZES = (8, 1)
 """Lengths for an axis that the spec leaves open; 8 is what the proof at upload tries before it writes one down."""
@@ -35,8 +38,10 @@ class Proof:
     seconds: float = 0.0
 
 
-def warm_up(model: Model, spec: ModelSpec, *, seconds: float = WARMUP_SECONDS) -> Proof:
-    """Run the model on made-up tensors of its real shapes: two rows, where rows may be batched, and one.
+def warm_up(
+    model: Model, spec: ModelSpec, *, batches: Sequence[int] = BATCHES, seconds: float = WARMUP_SECONDS
+) -> Proof:
+    """Run the model on made-up tensors of its real shapes: where rows may be batched on ``batches``, else on one row.
 
     A model of text or whole numbers may refuse values that are none of its categories: that is no failure.
 
@@ -47,7 +52,7 @@ def warm_up(model: Model, spec: ModelSpec, *, seconds: float = WARMUP_SECONDS) -
         LoadFailed: the model runs on nothing that the spec allows, or not in time.
     """
     deadline = time.monotonic() + seconds
-    for feeds in _candidates(spec):
+    for feeds in _candidates(spec, batches):
         try:
             for feed in feeds:
                 started = time.perf_counter()
@@ -72,9 +77,9 @@ def warmup_feed(spec: ModelSpec, rows: int, *, free: int = 1, fill: int = 1) -> 
     return {tensor.name: _filled(tensor, _sizes(spec, tensor, rows, free), fill) for tensor in spec.inputs}
 
 
-def _candidates(spec: ModelSpec) -> Iterator[list[dict[str, np.ndarray]]]:
-    """Feeds to run one after the other, that of one row last; the likeliest way to fill them first."""
-    row_counts = (2, 1) if spec.batchable else (1,)
+def _candidates(spec: ModelSpec, batches: Sequence[int]) -> Iterator[list[dict[str, np.ndarray]]]:
+    """Feeds to run one after the other; the likeliest way to fill them first."""
+    row_counts = batches if spec.batchable else (1,)
     for free, fill in product(_FREE_SIZES if _has_free_axes(spec) else _FREE_SIZES[:1], _FILLS):
         yield [warmup_feed(spec, rows, free=free, fill=fill) for rows in row_counts]
 

@@ -28,14 +28,15 @@ PLAN = {"id": "split", "weights": {"v1": 1, "v2": 99}}
 class Restarted:
     """A server on the state of an earlier one.
 
-    With the request id of what that one answered last, and the retraining job that it had begun: its id, and the last
-    that was told of it.
+    With the request id of what that one answered last, the retraining job that it had begun: its id, and the last
+    that was told of it, and the id of the job that waited behind.
     """
 
     lens: LensServer
     asked: str
     job: str
     job_ended: tuple[str, dict[str, Any]]
+    waiting: str
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +57,11 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
         events = followed(lens, job)
         while next(events)[1]["state"] == "queued":
             pass
+        waiting = retrain(lens, colored(*HUES), wait=False, model_id="colors", activate=False).json()["id"]
         assert lens.stop() == 0
         *_, job_ended = events
     with lens_server(home, {**settings, "LENS_WORKERS": "2"}) as lens:
-        yield Restarted(lens, asked, job, job_ended)
+        yield Restarted(lens, asked, job, job_ended, waiting)
 
 
 def ask(lens: LensServer, data: bytes | None = None, **fields: str) -> requests.Response:
@@ -123,4 +125,18 @@ def test_who_follows_a_retraining_is_told_of_its_interruption_and_it_goes_on_whe
     assert resumed.status_code == 202, resumed.text
     *_, (_, done) = followed(lens, restarted.job)
     assert done["state"] == "succeeded"
+    assert [each.name for each in (lens.home / "jobs").iterdir()] == [restarted.waiting]
+
+
+def test_a_task_that_waited_when_the_server_ended_is_tried_again_as_another_one(restarted: Restarted) -> None:
+    lens = restarted.lens
+    assert told(lens, "/retrain/status", task_id=restarted.waiting)["status"] == "failed"
+
+    retried = requests.post(f"{lens.url}/retrain/retry", params={"task_id": restarted.waiting}, timeout=10)
+
+    assert retried.status_code == 200, retried.text
+    task = retried.json()["task_id"]
+    assert task != restarted.waiting
+    *_, (_, done) = followed(lens, task)
+    assert (done["state"], told(lens, "/retrain/get", task_id=task)["id"]) == ("succeeded", task)
     assert not list((lens.home / "jobs").iterdir())
