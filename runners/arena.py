@@ -46,9 +46,17 @@ class Arena:
     def __init__(self, rest: float = REST_S) -> None:
         self._rest = rest
         self._opening = threading.Lock()
+        self._most: int | None = None
         self._nothing: Any = None
         self._owed_at = -math.inf
         self._owes = threading.Event()
+
+    def limit(self, most: int) -> None:
+        """Let a run fail that would take more than ``most`` bytes, together with the others; before the first session.
+
+        Where the size of a tensor follows from a caller's numbers, one call could else end the process.
+        """
+        self._most = most
 
     def lend(self, options: Any) -> None:
         """Have the session that is opened with ``options`` (ONNX Runtime's) compute in this arena."""
@@ -76,7 +84,8 @@ class Arena:
         for parameter, size in _HEAPS.items():
             _tell_allocator("mallopt", parameter, size)
         place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-        ort.create_and_register_allocator(place, ort.OrtArenaCfg({}))
+        limits = {} if self._most is None else {"max_mem": self._most}
+        ort.create_and_register_allocator(place, ort.OrtArenaCfg(limits))
         self._nothing = _session_of_nothing()
         threading.Thread(target=self._keep, name="lens-arena", daemon=True).start()
 

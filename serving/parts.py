@@ -11,6 +11,7 @@ import structlog
 from bentoml._internal.context import server_context
 
 from runners.activity import Activity
+from runners.arena import ARENA
 from runners.runner import OnnxRunner
 from runners.wide import WideSessions
 from serving.observability.metrics import Metrics
@@ -64,6 +65,7 @@ def build_optimizer(settings: Settings, registry: Registry) -> Optimizer:
 def build_runner(settings: Settings, metrics: Metrics) -> OnnxRunner:
     """What runs models in this process."""
     host = _host(settings)
+    ARENA.limit(machine_memory() // (1 if settings.runner == "service" else settings.workers))
     return OnnxRunner(
         threads=settings.threads,
         providers=settings.providers,

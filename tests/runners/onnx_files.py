@@ -42,6 +42,12 @@ def summing(path: Path) -> Path:
     return _write(path, [total], ("N", 4), {"axes": np.array([0], np.int64)}, out=(4,))
 
 
+def zeros(path: Path) -> Path:
+    """Y = the sum of x zeros: the caller's number is how much memory it takes, four bytes for each."""
+    nodes = [helper.make_node("ConstantOfShape", ["x"], ["zeros"]), helper.make_node("ReduceSum", ["zeros"], ["y"])]
+    return _write(path, nodes, (1,), dtype=INT64, out=(1,))
+
+
 def looking_up(path: Path, table: tuple[float, ...] = (10, 20, 30), *, offset: int = 0) -> Path:
     """Y = the table's entry number x + offset, which may count from the end; a number beyond it fails."""
     nodes = [helper.make_node("Add", ["x", "offset"], ["place"]), helper.make_node("Gather", ["table", "place"], ["y"])]

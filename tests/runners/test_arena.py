@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -76,3 +77,37 @@ def test_freed_memory_goes_back_to_the_system() -> None:
 
     assert process.memory_info().rss < full - 150_000_000
     del last
+
+
+_GREEDY = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import psutil
+from runners.arena import ARENA
+from runners.errors import InferenceFailed
+from runners.session import OnnxSession
+from tests.runners.onnx_files import CPU, INT64, one_tensor_spec, zeros
+
+ARENA.limit(64 << 20)
+session = OnnxSession(zeros(Path(sys.argv[1])), one_tensor_spec((1,), dtype=INT64), threads=1, providers=CPU)
+count = lambda n: session.run({"x": np.array([n], np.int64)})["y"].item()
+answers = [count(1000)]
+try:
+    count(1 << 29)
+except InferenceFailed as error:
+    answers.append(str(error))
+answers.append(count(1000))
+print(json.dumps([answers, psutil.Process().memory_info().rss]))
+"""
+
+
+def test_a_run_whose_numbers_ask_for_more_than_the_limit_fails_and_the_others_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _GREEDY, tmp_path / "m.onnx"]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+    (few, refusal, again), used = json.loads(done.stdout)
+    assert few == again == 0
+    assert refusal.startswith("The model could not run on these inputs: ")
+    assert "/" not in refusal and ".cc" not in refusal
+    assert used < 400 * MB
