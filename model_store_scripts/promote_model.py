@@ -12,6 +12,7 @@ from model_store_scripts.arguments import parse_key
 from model_store_scripts.connection import connected
 from model_store_scripts.options import ApiKey, AsJson, Default, Home, Server
 from model_store_scripts.report import reporting
+from serving.registry.records import ModelKey
 
 EXAMPLES = (
     "promote_model iris@v2 --default --server http://127.0.0.1:3000",
@@ -20,7 +21,9 @@ EXAMPLES = (
 
 
 def promote_model(
-    model: Annotated[str, typer.Argument(metavar="ID@VERSION", help="The version, as list_models shows it.")],
+    model: Annotated[
+        str, typer.Argument(metavar="ID@VERSION", help="The version, or its alias, as list_models shows it.")
+    ],
     alias: Annotated[
         str | None, typer.Option("--alias", help="Let ID@ALIAS mean it, and change nothing of what is live.")
     ] = None,
@@ -37,7 +40,8 @@ def promote_model(
         key = parse_key(model)
         with connected(home, server, api_key) as store:
             done = store.activate(key, default=default) if alias is None else store.set_alias(key, alias)
-        said = f"{key} is live" if alias is None else f"{key.id}@{alias} means {key} now"
+        version = ModelKey(done.id, done.version)
+        said = f"{version} is live" if alias is None else f"{version.id}@{alias} means {version} now"
         workers = f" on {done.live_on} workers" if done.live_on != "0/0" else "; no server is running"
         report.answer(asdict(done), f"{said}{workers}.")
 

@@ -51,7 +51,8 @@ class QualityReports:
         routing = self.routes.routing()
         report = await to_thread(self._report, routing, model_id, version, since)
         if not report["versions"]:
-            raise ServiceError("model_not_found", f"Nothing is known of {model_id!r}; GET /models lists what there is.")
+            wanted = f"{model_id}@{version}" if version else model_id
+            raise ServiceError("model_not_found", f"Nothing is known of {wanted!r}; GET /models lists what there is.")
         return report
 
     def _report(self, routing: Routing, model_id: str, version: str | None, since: float) -> dict[str, Any]:

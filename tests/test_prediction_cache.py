@@ -8,37 +8,30 @@ from pathlib import Path
 import pytest
 
 from serving.prediction_cache import RECENT_S, PredictionCache, Seen
+from tests.clock import FakeClock
 
 SPAWN = multiprocessing.get_context("spawn")
 CAT = {"predicted_label": "cat", "probabilities": [0.1 + 0.2, 1 / 3], "non_finite": None, "label": "Кот"}
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
-def opened(folder: Path, clock: Clock, *, max_bytes: int = 1_000_000, ttl: float = 100) -> PredictionCache:
+def opened(folder: Path, clock: FakeClock, *, max_bytes: int = 1_000_000, ttl: float = 100) -> PredictionCache:
     return PredictionCache(folder, max_bytes=max_bytes, ttl=ttl, url_ttl=60, clock=clock)
 
 
 @pytest.fixture
-def cache(tmp_path: Path, clock: Clock) -> Iterator[PredictionCache]:
+def cache(tmp_path: Path, clock: FakeClock) -> Iterator[PredictionCache]:
     cache = opened(tmp_path, clock)
     yield cache
     cache.close()
 
 
 @pytest.fixture
-def other(tmp_path: Path, clock: Clock) -> Iterator[PredictionCache]:
+def other(tmp_path: Path, clock: FakeClock) -> Iterator[PredictionCache]:
     """Another worker's cache over the same folder."""
     cache = opened(tmp_path, clock)
     yield cache
@@ -72,7 +65,7 @@ def test_changing_what_was_got_or_put_changes_nothing_kept(cache: PredictionCach
 
 
 @pytest.mark.parametrize("ttl", [5, RECENT_S, 100])
-def test_no_level_serves_an_answer_past_its_time(tmp_path: Path, clock: Clock, ttl: float) -> None:
+def test_no_level_serves_an_answer_past_its_time(tmp_path: Path, clock: FakeClock, ttl: float) -> None:
     cache = opened(tmp_path, clock, ttl=ttl)
     cache.put("key", CAT)
     clock.now += ttl - 1
@@ -82,7 +75,9 @@ def test_no_level_serves_an_answer_past_its_time(tmp_path: Path, clock: Clock, t
     cache.close()
 
 
-def test_reading_late_does_not_lengthen_a_life(cache: PredictionCache, other: PredictionCache, clock: Clock) -> None:
+def test_reading_late_does_not_lengthen_a_life(
+    cache: PredictionCache, other: PredictionCache, clock: FakeClock
+) -> None:
     cache.put("key", CAT)
     clock.now += 99
     assert other.get("key") == CAT
@@ -102,7 +97,7 @@ def test_an_answer_too_large_for_the_cache_is_not_kept(cache: PredictionCache) -
     assert cache.get("large") is None
 
 
-def test_the_cache_stays_under_its_bound(tmp_path: Path, clock: Clock) -> None:
+def test_the_cache_stays_under_its_bound(tmp_path: Path, clock: FakeClock) -> None:
     cache = opened(tmp_path, clock, max_bytes=200_000)
     for number in range(1000):
         cache.put(f"{number}", {"text": "x" * 1000})
@@ -124,7 +119,7 @@ def test_hits_and_misses_are_counted(cache: PredictionCache) -> None:
     assert stats.size_bytes > 0
 
 
-async def test_a_cache_of_no_bytes_finds_and_writes_nothing(tmp_path: Path, clock: Clock) -> None:
+async def test_a_cache_of_no_bytes_finds_and_writes_nothing(tmp_path: Path, clock: FakeClock) -> None:
     cache = opened(tmp_path / "home", clock, max_bytes=0)
     cache.put("key", CAT)
     cache.remember("http://host/", "digest", etag=None, last_modified=None, max_age=None)
@@ -136,7 +131,7 @@ async def test_a_cache_of_no_bytes_finds_and_writes_nothing(tmp_path: Path, cloc
     assert not (tmp_path / "home").exists()
 
 
-async def test_a_broken_store_fails_no_request(tmp_path: Path, clock: Clock) -> None:
+async def test_a_broken_store_fails_no_request(tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "file").write_text("not a folder")
     cache = opened(tmp_path / "file", clock)
     cache.remember("http://host/", "digest", etag=None, last_modified=None, max_age=None)
@@ -205,7 +200,7 @@ def test_an_unknown_url_was_not_seen(cache: PredictionCache) -> None:
 
 @pytest.mark.parametrize(("max_age", "fresh_for"), [(10, 10), (None, 60), (0, 0), (1e9, 100), (float("inf"), 100)])
 def test_a_url_is_fresh_for_its_max_age_and_known_for_the_ttl(
-    cache: PredictionCache, other: PredictionCache, clock: Clock, max_age: float | None, fresh_for: float
+    cache: PredictionCache, other: PredictionCache, clock: FakeClock, max_age: float | None, fresh_for: float
 ) -> None:
     cache.remember("http://host/", "digest", etag='"v1"', last_modified="yesterday", max_age=max_age)
     known = Seen("digest", '"v1"', "yesterday", fresh=True)

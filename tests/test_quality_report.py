@@ -120,8 +120,8 @@ async def test_other_ids_that_the_plan_sent_requests_to_are_told_too(records: Re
 
 async def test_of_what_was_never_heard_of_nothing_is_told(records: Records) -> None:
     with pytest.raises(ServiceError) as caught:
-        await QualityReports(Routes(), records).about("nobody")
-    assert caught.value.code == "model_not_found"
+        await QualityReports(Routes(), records).about("nobody", "v9")
+    assert (caught.value.code, "nobody@v9" in caught.value.text) == ("model_not_found", True)
 
 
 async def test_a_version_made_again_under_its_name_begins_with_nothing(records: Records, tmp_path: Path) -> None:

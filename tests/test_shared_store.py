@@ -14,21 +14,14 @@ from typing import Any
 import pytest
 
 from serving.shared_store import TOUCH_S, SharedStore
+from tests.clock import FakeClock
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -37,13 +30,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path, clock: Clock) -> Iterator[SharedStore]:
+def store(path: Path, clock: FakeClock) -> Iterator[SharedStore]:
     store = SharedStore(path, max_bytes=1_000_000, clock=clock, follow=0)
     yield store
     store.close()
 
 
-def test_what_was_put_is_found_until_it_expires(store: SharedStore, clock: Clock) -> None:
+def test_what_was_put_is_found_until_it_expires(store: SharedStore, clock: FakeClock) -> None:
     store.put("key", b"value", expires=1010)
 
     assert store.get("key") == (b"value", 1010)
@@ -59,7 +52,7 @@ def test_a_second_value_replaces_the_first(store: SharedStore) -> None:
     assert store.get("key") == (b"new", 3000)
 
 
-def test_entries_survive_a_restart_and_the_expired_are_swept_out(path: Path, clock: Clock) -> None:
+def test_entries_survive_a_restart_and_the_expired_are_swept_out(path: Path, clock: FakeClock) -> None:
     first = SharedStore(path, max_bytes=1_000_000, clock=clock)
     first.put("short", b"x" * 50_000, expires=1010)
     first.put("long", b"value", expires=2000)
@@ -73,7 +66,7 @@ def test_entries_survive_a_restart_and_the_expired_are_swept_out(path: Path, clo
     second.close()
 
 
-def test_the_size_stays_under_its_bound_and_the_oldest_go_first(path: Path, clock: Clock) -> None:
+def test_the_size_stays_under_its_bound_and_the_oldest_go_first(path: Path, clock: FakeClock) -> None:
     store = SharedStore(path, max_bytes=200_000, clock=clock)
     for number in range(500):
         clock.now += 1
@@ -87,7 +80,7 @@ def test_the_size_stays_under_its_bound_and_the_oldest_go_first(path: Path, cloc
     store.close()
 
 
-def test_an_entry_in_use_outlives_newer_ones(path: Path, clock: Clock) -> None:
+def test_an_entry_in_use_outlives_newer_ones(path: Path, clock: FakeClock) -> None:
     store = SharedStore(path, max_bytes=200_000, clock=clock)
     store.put("used", b"value", expires=10_000)
     for number in range(500):
@@ -100,7 +93,7 @@ def test_an_entry_in_use_outlives_newer_ones(path: Path, clock: Clock) -> None:
     store.close()
 
 
-def test_a_lowered_bound_is_kept_from_the_next_put_on(path: Path, clock: Clock) -> None:
+def test_a_lowered_bound_is_kept_from_the_next_put_on(path: Path, clock: FakeClock) -> None:
     wide = SharedStore(path, max_bytes=1_000_000, clock=clock)
     for number in range(200):
         wide.put(f"{number}", b"x" * 1000, expires=10_000)
@@ -167,7 +160,7 @@ def test_a_file_that_is_no_database_is_replaced(path: Path, store: SharedStore) 
     assert store.get("key") == (b"value", 2000)
 
 
-def test_a_file_damaged_under_two_processes_is_replaced_once(path: Path, store: SharedStore, clock: Clock) -> None:
+def test_a_file_damaged_under_two_processes_is_replaced_once(path: Path, store: SharedStore, clock: FakeClock) -> None:
     other = SharedStore(path, max_bytes=1_000_000, clock=clock, follow=0)
     for number in range(300):
         store.put(f"{number}", b"x" * 1000, expires=2000)

@@ -61,13 +61,14 @@ class LocalStore:
 
     def activate(self, key: ModelKey, *, default: bool) -> Promoted:
         """See ``Store``."""
+        key = self._registry.resolve(str(key))
         report = self._activation.activate_blocking(key, default=default, actor=_actor())
         is_default = self._registry.routing().default_id == key.id
         return Promoted(key.id, key.version, is_default, report.live_on, report.generation)
 
     def set_alias(self, key: ModelKey, alias: str) -> Aliased:
         """See ``Store``."""
-        name, version = valid_name(alias, "alias"), key.version
+        name, version = valid_name(alias, "alias"), self._registry.resolve(str(key)).version
         report = asyncio.run(self._activation.set_alias(key.id, name, version, actor=_actor()))
         return Aliased(key.id, name, version, report.live_on, report.generation)
 

@@ -52,7 +52,7 @@ class LifecycleAPI:
     async def activate(self, request: Request) -> Response:
         """``POST /models/activate``: live on every worker before the answer."""
         asked = await _asked(request, schemas.ActivateRequest)
-        key = ModelKey(valid_name(asked.id, "id"), valid_name(asked.version, "version"))
+        key = self._routes.routing().key_named(valid_name(asked.id, "id"), valid_name(asked.version, "version"))
         return self._answers_now(key, await self._lifecycle.activate(key, default=asked.default, actor=current().actor))
 
     async def roll_back(self, request: Request) -> Response:
@@ -65,7 +65,8 @@ class LifecycleAPI:
         """``PUT /models/alias``: ``id@alias`` means that version from now on, or nothing where it is null."""
         asked = await _asked(request, schemas.AliasRequest)
         model_id, alias = valid_name(asked.id, "id"), valid_name(asked.alias, "alias")
-        version = valid_name(asked.version, "version") if asked.version else None
+        named = valid_name(asked.version, "version") if asked.version else None
+        version = self._routes.routing().key_named(model_id, named).version if named else None
         report = await self._lifecycle.set_alias(model_id, alias, version, actor=current().actor)
         return _done(report, id=model_id, alias=alias, version=version)
 
@@ -74,7 +75,9 @@ class LifecycleAPI:
         given = {name: request.query_params.get(name, "") for name in ("id", "version")}
         if missing := [name for name, value in given.items() if not value]:
             raise missing_field(*missing, place="query")
-        key = ModelKey(given["id"].strip().lower(), given["version"].strip().lower())
+        model_id, version = (given[name].strip().lower() for name in ("id", "version"))
+        # An alias is taken for its version, which the answer then says cannot go while it is named.
+        key = self._routes.routing().key_named(model_id, version)
         report = await self._lifecycle.delete(key, actor=current().actor)
         return _done(report, id=key.id, version=key.version, deleted=True)
 

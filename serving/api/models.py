@@ -26,6 +26,7 @@ from serving.publisher import Published, Publisher, Upload
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.history import Change
 from serving.registry.records import ModelKey, ModelVersion, Place, Routing, Summary, name_from_filename
+from serving.registry.routing_table import model_not_found
 
 PAGE = 1000
 """The most entries that one answer lists."""
@@ -34,14 +35,17 @@ PAGE = 1000
 class Catalogue(Protocol):
     """What the registry tells about versions."""
 
-    def versions(self, model_id: str | None = None) -> list[ModelVersion]:
-        """Every version, or those of one id."""
+    def version_keys(self, model_id: str | None = None) -> list[ModelKey]:
+        """Every version, or those of one id; oldest first."""
 
     def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[Summary]:
         """The next ``limit`` of them behind ``after``."""
 
     def history(self, model_id: str | None, *, limit: int, before: int | None = None) -> list[tuple[int, Change]]:
         """What happened, newest first, before change number ``before``."""
+
+    def history_of(self, key: ModelKey, *, limit: int) -> list[tuple[int, Change]]:
+        """What happened to one version, newest first."""
 
     def routing(self) -> Routing:
         """What is live."""
@@ -98,14 +102,14 @@ class ModelsAPI:
         return await zipped(request, JSON(told))
 
     async def info(self, request: Request) -> Response:
-        """``GET /models/info?id=[&version=]``: all that is known about one version."""
+        """``GET /models/info?id=[&version=]``: all that is known about one version, which an alias may name."""
         model_id = _id(request)
         if model_id is None:
             raise missing_field("id", place="query")
         routing = self._catalogue.routing()
         version = self._catalogue.get(self._wanted(model_id, request.query_params.get("version"), routing))
-        changes = await to_thread(self._catalogue.history, model_id, limit=PAGE)
-        told = [description.change(number, each) for number, each in changes if _concerns(each, version.key)]
+        changes = await to_thread(self._catalogue.history_of, version.key, limit=PAGE)
+        told = [description.change(number, each) for number, each in changes]
         short = description.entry(version.summary, routing)
         return await zipped(request, JSON({**short, **description.description(version), "history": told}))
 
@@ -134,14 +138,14 @@ class ModelsAPI:
     def _wanted(self, model_id: str, version: str | None, routing: Routing) -> ModelKey:
         """The version asked for, else the live one, else the newest."""
         if version:
-            return ModelKey(model_id, version.lower())
+            return routing.key_named(model_id, version.strip().lower())
         live = routing.live_key(model_id)
         if live is not None:
             return live
-        known = self._catalogue.versions(model_id)
+        known = self._catalogue.version_keys(model_id)
         if not known:
-            raise ServiceError("model_not_found", "No model has that id.")
-        return max(known, key=lambda each: each.created_at).key
+            raise model_not_found(model_id)
+        return known[-1]
 
     @asynccontextmanager
     async def _stored(self, *uploaded: UploadFile) -> AsyncIterator[tuple[Path, ...]]:
@@ -247,10 +251,6 @@ def _limit(request: Request) -> int:
     if not given.isdecimal() or not 1 <= int(given) <= PAGE:
         raise invalid_field("limit", f"must be a whole number from 1 to {PAGE}", place="query")
     return int(given)
-
-
-def _concerns(change: Change, key: ModelKey) -> bool:
-    return key.version in (change.version, change.previous_version)
 
 
 def _created(published: Published) -> JSON:

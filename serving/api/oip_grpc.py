@@ -90,11 +90,11 @@ class OpenInferenceMethods:
         return messages.ServerMetadataResponse(**server_metadata(self._version))
 
     async def model_ready(self, message: Message) -> Message:
-        """Whether a request for the model would be answered; an error where there is no such model."""
+        """Whether a request for the model would be answered; what there is not is not ready, as Triton answers it."""
         try:
             self._repository.check_ready(_reference(message.name, message.version))
         except ServiceError as error:
-            if error.code != "not_ready":
+            if error.code not in ("not_ready", "model_not_found"):
                 raise
             return messages.ModelReadyResponse(ready=False)
         return messages.ModelReadyResponse(ready=True)

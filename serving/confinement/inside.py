@@ -30,7 +30,14 @@ UNKNOWN_CODE = "unknown"
 MAX_OPEN_FILES = 64
 _NICENESS = 10
 _PR_SET_PDEATHSIG = 1
-_MEMORY_REASONS = ("bad_alloc", "bad allocation", "Failed to allocate memory", "out of memory", "std::length_error")
+_MEMORY_REASONS = (
+    "bad_alloc",
+    "bad allocation",
+    "Failed to allocate memory",
+    "out of memory",
+    "std::length_error",
+    "array is too big",
+)
 
 Request = dict[str, Any]
 Work = Callable[[Request], dict[str, Any]]

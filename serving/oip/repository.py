@@ -22,8 +22,8 @@ class Catalogue(Protocol):
     def find(self, reference: str | None) -> ModelVersion:
         """The version that ``reference`` means now, or ``model_not_found``."""
 
-    def versions(self, model_id: str | None = None) -> list[ModelVersion]:
-        """Every version, or those of one id."""
+    def version_keys(self, model_id: str | None = None) -> list[ModelKey]:
+        """Every version, or those of one id; oldest first."""
 
     def routing(self) -> Routing:
         """What is live."""
@@ -63,8 +63,8 @@ class ModelRepository:
         version = self._catalogue.find(reference)
         if "@" in reference:
             return metadata(version, [version.key.version])
-        versions = await to_thread(self._catalogue.versions, version.key.id)
-        return metadata(version, [each.key.version for each in versions])
+        keys = await to_thread(self._catalogue.version_keys, version.key.id)
+        return metadata(version, [each.version for each in keys])
 
     def config(self, reference: str) -> dict[str, Any]:
         """The model's configuration.
@@ -88,9 +88,9 @@ class ModelRepository:
 
     async def index(self, *, ready_only: bool = False) -> list[dict[str, str]]:
         """One entry for each version of each model: name, version, state and the reason for it."""
-        versions = await to_thread(self._catalogue.versions)
+        keys = await to_thread(self._catalogue.version_keys)
         loaded = self._memory.keys()
-        entries = [self._entry(each.key, loaded) for each in versions]
+        entries = [self._entry(each, loaded) for each in keys]
         return [entry for entry in entries if entry["state"] == _READY or not ready_only]
 
     async def load(self, reference: str, parameters: Mapping[str, Any]) -> None:

@@ -63,6 +63,14 @@ class Catalogue:
         with self._database.read() as connection:
             return [self._version(row) for row in connection.execute(query)]
 
+    def version_keys(self, model_id: str | None = None) -> builtins.list[ModelKey]:
+        """The names of ``list``."""
+        query = select(versions.c.id, versions.c.version).order_by(*_PLACE)
+        if model_id is not None:
+            query = query.where(versions.c.id == model_id)
+        with self._database.read() as connection:
+            return [ModelKey(*row) for row in connection.execute(query)]
+
     def page(self, model_id: str | None, *, after: Place | None, limit: int) -> builtins.list[Summary]:
         """The first ``limit`` versions of ``list`` behind ``after``, in short."""
         # The database takes what a list needs out of the specs: reading a thousand with their labels takes a second.

@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ SPEC_FILE = "spec.json"
 CARD_FILE = "model_card.json"
 BENTOML_FILE = "model.yaml"
 _CHUNK = 1 << 20
+_CREATED = re.compile(r"^creation_time: '?([^'\n]+)", re.MULTILINE)
 
 
 def copy_model(source: Path, folder: Path) -> tuple[str, int]:
@@ -86,10 +89,14 @@ def sync(path: Path) -> None:
 
 
 def created_at(folder: Path) -> float:
-    """When BentoML says an entry was made, as seconds since the epoch; 0 where it is no readable entry."""
+    """When BentoML says an entry was made, as seconds since the epoch; 0 where it is no readable entry.
+
+    Its own reader takes milliseconds a file, and a deletion asks this of every entry of an id.
+    """
     try:
-        return float(Model.from_path(folder).creation_time.timestamp())
-    except Exception:  # BentoML and its YAML reader have many ways to refuse a file that is not theirs
+        told = _CREATED.search((folder / BENTOML_FILE).read_text(encoding="utf-8"))
+        return datetime.fromisoformat(told[1]).timestamp() if told else 0.0
+    except (OSError, ValueError):
         return 0.0
 
 

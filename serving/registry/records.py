@@ -173,6 +173,10 @@ class Routing:
         version = self.live.get(model_id)
         return ModelKey(model_id, version) if version else None
 
+    def key_named(self, model_id: str, name: str) -> ModelKey:
+        """What ``name``, a version of ``model_id`` or an alias, means; whether there is such a version is not asked."""
+        return ModelKey(model_id, self.aliases.get(model_id, {}).get(name, name))
+
     def aliases_of(self, key: ModelKey) -> list[str]:
         """The aliases that mean ``key``, in their order."""
         named = self.aliases.get(key.id, {})

@@ -17,10 +17,11 @@ from serving.registry.file_lock import exclusive
 from serving.registry.full_disk import reporting_full_disk
 from serving.registry.generation import Generation, open_generation
 from serving.registry.history import Change
+from serving.registry.intake import Intake
 from serving.registry.records import ModelKey, ModelVersion, Place, Routing, Summary, SweepReport, valid_name
 from serving.registry.room_to_start import room_to_start
 from serving.registry.routing_table import RoutingTable, model_not_found
-from serving.registry.store import ArtefactStore, Staged, Survey
+from serving.registry.store import ArtefactStore, Survey
 from serving.registry.workers import wake_workers
 from serving.traffic.running import Running
 
@@ -48,6 +49,7 @@ class Registry:
         self._store = store
         self._table = RoutingTable(database, generation.moved)
         self._catalogue = Catalogue(database, store, self._table)
+        self._intake = Intake(store, self._catalogue)
         self._generation = generation
         self._snapshot = _Snapshot(self._table.read())
 
@@ -111,6 +113,10 @@ class Registry:
         """Every version, or those of one id; by id, then oldest first."""
         return self._catalogue.list(model_id)
 
+    def version_keys(self, model_id: str | None = None) -> list[ModelKey]:
+        """The names of ``versions``, whose specs are not read for it."""
+        return self._catalogue.version_keys(model_id)
+
     def page(self, model_id: str | None, *, after: Place | None, limit: int) -> list[Summary]:
         """The next ``limit`` of ``versions`` behind ``after``, in short."""
         return self._catalogue.page(model_id, after=after, limit=limit)
@@ -137,7 +143,7 @@ class Registry:
             return key
         model_id, exact, version = reference.strip().lower().partition("@")
         if exact:
-            return self.get(ModelKey(model_id, routing.aliases.get(model_id, {}).get(version, version))).key
+            return self.get(routing.key_named(model_id, version)).key
         key = routing.live_key(model_id)
         if key is None:
             raise model_not_found(reference)
@@ -192,7 +198,7 @@ class Registry:
         if wanted and self.has(ModelKey(model_id, wanted)):
             raise version_exists(ModelKey(model_id, wanted))
         with reporting_full_disk(), self._store.stage(model_file) as staged, self._store.lock():
-            key = self._free_key(model_id, wanted)
+            key = self._intake.free_key(model_id, wanted)
             described = ModelVersion(
                 key=key,
                 name=name,
@@ -205,7 +211,7 @@ class Registry:
                 source=source,
                 metrics=dict(metrics or {}),
             )
-            return self._publish(staged, described, reason)
+            return self._intake.publish(staged, described, reason)
 
     def make_live(self, key: ModelKey, *, default: bool, actor: str) -> int:
         """Commit that ``key`` answers for its id (and its id by default); returns the generation.
@@ -257,6 +263,10 @@ class Registry:
         """The newest changes of an id, or of all, with their numbers, that come before number ``before``."""
         return self._table.history(model_id, limit=limit, before=before)
 
+    def history_of(self, key: ModelKey, *, limit: int) -> list[tuple[int, Change]]:
+        """The newest changes that came to a version or took something from it, with their numbers."""
+        return self._table.history_of(key, limit=limit)
+
     def delete(self, key: ModelKey, *, actor: str = "lens") -> int:
         """Remove a version that nothing names, row first, then its files; returns the generation.
 
@@ -296,16 +306,16 @@ class Registry:
         Damaged versions stay listed: their rows are the only trace of them.
         """
         with self._store.lock():
-            removed = self._store.sweep(self._has_row)
+            removed = self._store.sweep(self._intake.has_row)
         found = {version.key: self._store.find_damage(version, read=read) for version in self.versions()}
         # A version that was deleted while its files were read is not damaged.
-        damaged = {key: reason for key, reason in found.items() if reason is not None and self._has_row(key)}
+        damaged = {key: reason for key, reason in found.items() if reason is not None and self._intake.has_row(key)}
         return SweepReport(tuple(removed), damaged)
 
     def survey(self) -> Survey:
         """What the store holds beside the versions; nothing is changed."""
         with self._store.lock():
-            return self._store.survey(self._has_row)
+            return self._store.survey(self._intake.has_row)
 
     def close(self) -> None:
         """Close every connection."""
@@ -323,35 +333,3 @@ class Registry:
         if snapshot.routing.generation < self._generation.read():
             snapshot = self._snapshot = _Snapshot(self._table.read())
         return snapshot
-
-    def _free_key(self, model_id: str, wanted: str | None) -> ModelKey:
-        if wanted is None:
-            number = self._catalogue.next_number(model_id)
-            while self._store.entry(ModelKey(model_id, f"v{number}")).exists():
-                number += 1
-            return ModelKey(model_id, f"v{number}")
-        key = ModelKey(model_id, wanted)
-        if self._has_row(key):
-            raise version_exists(key)
-        if self._store.entry(key).exists():
-            self._store.sweep(self._has_row)
-        if self._store.entry(key).exists():
-            detail = f"The model store holds an entry {key.id}:{key.version} that this registry did not make."
-            raise ServiceError("version_exists", f"{detail} Choose another version, or remove it with bentoml.")
-        return key
-
-    def _publish(self, staged: Staged, described: ModelVersion, reason: str | None) -> ModelVersion:
-        key = described.key
-        try:
-            version = dataclasses.replace(described, files=self._store.place(staged, described))
-            self._catalogue.add(version, reason=reason)
-        except BaseException:
-            # Only where there is no row for certain: a row without its files would be worse than files without a row.
-            if staged.is_placed and not self._has_row(key):
-                self._store.take_back(staged, key)
-            raise
-        return version
-
-    def _has_row(self, key: ModelKey) -> bool:
-        # Past every cache: files are removed on the strength of this.
-        return self._catalogue.find(key) is not None

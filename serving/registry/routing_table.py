@@ -7,7 +7,23 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Double, Row, cast, delete, insert, literal, null, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Double,
+    Row,
+    Select,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from serving.errors import ServiceError
 from serving.registry.database import Database
@@ -148,13 +164,24 @@ class RoutingTable:
 
     def history(self, model_id: str | None, *, limit: int, before: int | None) -> list[tuple[int, Change]]:
         """The newest ``limit`` changes of an id, or of all, with their numbers; only those under number ``before``."""
-        query = select(changes).order_by(changes.c.seq.desc()).limit(limit)
+        query = select(changes)
         if model_id is not None:
             query = query.where(changes.c.id == model_id)
         if before is not None:
             query = query.where(changes.c.seq < before)
+        return self._newest(query, limit)
+
+    def history_of(self, key: ModelKey, *, limit: int) -> list[tuple[int, Change]]:
+        """The newest ``limit`` changes that came to a version or took something from it, with their numbers."""
+        came = is_version(changes.c, key)
+        # A change of an alias does not say whose version it took it from: it is of the same id.
+        left = func.coalesce(changes.c.previous_id, changes.c.id) == key.id, changes.c.previous_version == key.version
+        return self._newest(select(changes).where(or_(and_(*came), and_(*left))), limit)
+
+    def _newest(self, query: Select[Any], limit: int) -> list[tuple[int, Change]]:
         with self._database.read() as connection:
-            return [(row.seq, _change(row)) for row in connection.execute(query)]
+            found = connection.execute(query.order_by(changes.c.seq.desc()).limit(limit))
+            return [(row.seq, _change(row)) for row in found]
 
     def next_generation(self, connection: Connection) -> int:
         """Move the number within the transaction of ``connection``; the new one."""
@@ -164,21 +191,27 @@ class RoutingTable:
         return generation
 
 
-def read_routing(connection: Connection, *, alone: bool = False) -> Routing:
-    """The routing in one statement and so of one moment; with ``alone``, others wait with their changes."""
-    if alone:
-        connection.execute(select(state.c.one).with_for_update())
+def _select_routing() -> Select[Any]:
     no_alias, no_time = cast(null(), aliases.c.alias.type), cast(null(), Double)
     named = union_all(
         select(literal("live").label("kind"), live.c.id, no_alias.label("alias"), live.c.version, no_time.label("at")),
         select(literal("alias"), aliases.c.id, aliases.c.alias, aliases.c.version, no_time),
         select(literal("plan"), traffic.c.id, no_alias, traffic.c.plan, traffic.c.began_at),
     ).subquery()
-    rows = connection.execute(
-        select(state.c.generation, state.c.default_id, named).select_from(
-            state.outerjoin(named, named.c.id.is_not(None))
-        )
-    ).all()
+    return select(state.c.generation, state.c.default_id, named).select_from(
+        state.outerjoin(named, named.c.id.is_not(None))
+    )
+
+
+_ROUTING = _select_routing()
+"""Made once: every worker reads it at every change, and making it costs several times what reading does."""
+
+
+def read_routing(connection: Connection, *, alone: bool = False) -> Routing:
+    """The routing in one statement and so of one moment; with ``alone``, others wait with their changes."""
+    if alone:
+        connection.execute(select(state.c.one).with_for_update())
+    rows = connection.execute(_ROUTING).all()
     routing = Routing(rows[0].generation, rows[0].default_id, {})
     for row in rows:
         if row.kind == "live":

@@ -9,7 +9,7 @@ class ActivateRequest(BaseModel):
     """Which version becomes live, and whether its id becomes the default."""
 
     id: str
-    version: str
+    version: str = Field(description="A version, or an alias that means one.")
     default: bool = False
 
 

@@ -91,6 +91,8 @@ class ModelInfo(ModelEntry, Signature):
     batch: str
     batchable: bool
     threshold: float
+    opset: int | None = Field(None, description="The operator set of ONNX that it was exported for.")
+    ir_version: int | None
     actor: str
     providers: list[str] = Field(description="The execution providers that it needs; empty: those of the settings.")
     optimization: CandidateReport | None = Field(None, description="How its mode was judged.")

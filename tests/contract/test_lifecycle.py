@@ -70,7 +70,13 @@ def test_an_alias_answers_and_moves(colors: LensServer) -> None:
 
     call(colors, "PUT", "/models/alias", json={**body, "version": v2})
     assert label(colors, "named@champion") == "green"
-    assert call(colors, "GET", "/models/info", params={"id": "named", "version": v2})["aliases"] == ["champion"]
+    by_alias = {"id": "named", "version": "Champion"}
+    assert call(colors, "GET", "/models/info", params=by_alias)["version"] == v2
+    assert call(colors, "POST", "/models/activate", json={"id": "named", "version": v1})["version"] == v1
+    assert call(colors, "POST", "/models/activate", json=by_alias)["version"] == v2
+    assert call(colors, "PUT", "/models/alias", json={**body, "alias": "too", "version": "champion"})["version"] == v2
+    assert call(colors, "DELETE", "/models", 409, params=by_alias)["code"] == "conflict"
+    assert call(colors, "GET", "/models/info", params={"id": "named", "version": v2})["aliases"] == ["champion", "too"]
 
     call(colors, "PUT", "/models/alias", json={**body, "version": None})
     assert label(colors, "named@champion") == "model_not_found"
@@ -127,5 +133,6 @@ def test_the_card_tells_what_happened_to_a_version(colors: LensServer) -> None:
     (version,) = upload(colors, "told", RED_ALWAYS)
     card = call(colors, "GET", "/models/info", params={"id": "told"})
     assert (card["version"], card["state"]) == (version, "live")
-    assert [each["kind"] for each in card["history"]] == ["default", "activate", "register"]
+    told = [(each["kind"], each["id"]) for each in card["history"]]
+    assert told == [("default", "colors"), ("default", "told"), ("activate", "told"), ("register", "told")]
     assert {each["actor"] for each in card["history"]} == {card["actor"]}

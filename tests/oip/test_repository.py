@@ -41,8 +41,8 @@ class Models:
             raise ServiceError("model_not_found", "There is no such model.")
         return found
 
-    def versions(self, model_id: str | None = None) -> list[ModelVersion]:
-        return [each for each in self.all.values() if model_id in (None, each.key.id)]
+    def version_keys(self, model_id: str | None = None) -> list[ModelKey]:
+        return [each.key for each in self.all.values() if model_id in (None, each.key.id)]
 
     def routing(self) -> Routing:
         return Routing(1, "iris", {"iris": "v2", "other": "v1"})

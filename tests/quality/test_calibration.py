@@ -51,6 +51,13 @@ def test_a_well_calibrated_model_is_hardly_off() -> None:
     assert all(each.low < each.confidence < each.high for each in found.curve)
 
 
+def test_the_marks_of_equal_widths_read_as_they_are_meant() -> None:
+    confidences = np.linspace(0.05, 0.95, 10)
+    curve = calibration(confidences, confidences > 0.5).curve
+
+    assert [each.lower for each in curve] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+
+
 def test_equal_masses_divide_answers_that_are_all_very_sure() -> None:
     confidences = np.random.default_rng(4).uniform(0.95, 1, 1_000)
     correct = confidences > 0.96

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def refusal(path: Path) -> ServiceError:
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"PK\x03\x04" + bytes(100), "ZIP"),
+        (pickle.dumps({"weights": 1}), "pickle: where it is a model convert it"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "a picture"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "Keras"),
         (b"\x1f\x8b" + bytes(20), "gzip"),
         (b"a text, no more", "not an ONNX file"),

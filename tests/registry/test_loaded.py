@@ -13,22 +13,15 @@ from runners.errors import LoadFailed, NoMemory
 from serving.registry.loaded import LoadedModels
 from serving.registry.memory import footprint
 from serving.registry.records import ModelKey, ModelVersion
+from tests.clock import FakeClock
 from tests.registry.registering import BROKEN, SPEC, FakeRunner
 
 Make = Callable[[str], ModelVersion]
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> FakeClock:
-    return FakeClock()
+    return FakeClock(0.0)
 
 
 @pytest.fixture

@@ -150,6 +150,31 @@ def test_the_history_outlives_what_it_names_and_comes_in_pages(registry: Registr
     assert [number for number, _ in first + rest] == [5, 4, 3, 2, 1]
 
 
+def test_of_one_version_all_is_told_that_came_to_it_or_was_taken_from_it(registry: Registry) -> None:
+    v1, v2 = register(registry), register(registry)
+    other = register(registry, id="other")
+    registry.make_live(v1, default=True, actor="ann")
+    registry.set_alias("iris", "champion", "v1", actor="ann")
+    registry.set_alias("iris", "champion", "v2", actor="ann")
+    registry.make_live(v2, default=True, actor="ann")
+    registry.make_live(other, default=True, actor="ann")
+
+    told = [(change.kind, str(change.id), change.version) for _, change in registry.history_of(v1, limit=10)]
+    assert told == [
+        ("activate", "iris", "v2"),
+        ("alias", "iris", "v2"),
+        ("alias", "iris", "v1"),
+        ("default", "iris", "v1"),
+        ("activate", "iris", "v1"),
+        ("register", "iris", "v1"),
+    ]
+    assert [(change.kind, change.id) for _, change in registry.history_of(v2, limit=2)] == [
+        ("default", "other"),
+        ("activate", "iris"),
+    ]
+    assert [change.kind for _, change in registry.history_of(other, limit=10)] == ["default", "activate", "register"]
+
+
 def test_pages_of_versions_join_to_the_whole_list(registry: Registry) -> None:
     for model_id in ("a", "b", "c"):
         for _ in range(3):

@@ -110,6 +110,16 @@ def test_a_model_that_eats_memory_is_refused(gigabytes: int, save: Save) -> None
     assert "2048 MiB" in str(error.detail)
 
 
+def test_an_input_that_no_memory_could_hold_is_said_to_need_too_much(save: Save) -> None:
+    passed_on = model_bytes(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2**62, 2**62])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", "M"])],
+    )
+    error = refusal(save(passed_on))
+    assert (error.code, "2048 MiB" in str(error.detail)) == ("model_rejected", True)
+
+
 def endless(folder: Path) -> Path:
     return counting(folder / "endless.onnx", at_least=10**18)
 

@@ -14,19 +14,10 @@ from runners.batch_size import TRIALS
 from runners.batcher import Batcher
 from runners.errors import DeadlineExceeded, InferenceFailed
 from runners.rows import Answer, Feed
+from tests.clock import FakeClock
 
 BAD = -13.0
 FAR = 1e6
-
-
-class FakeClock:
-    """Seconds that pass only when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class FakeModel:

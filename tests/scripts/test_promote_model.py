@@ -34,3 +34,10 @@ def test_what_is_not_there_or_not_said_is_refused(stocked: Command, tmp_path: Pa
     assert "colors@v1" in stocked.says("promote_model", "colors", code=2)
     assert "--alias" in stocked.says("promote_model", "colors@v1", "--alias", "x", "--default", code=2)
     stocked.refusal("promote_model", "colors@v1", "--home", tmp_path / "nowhere", code="no_store")
+
+
+def test_what_an_alias_means_is_made_live_and_told(stocked: Command) -> None:
+    with_second_version(stocked).says("promote_model", "colors@v2", "--alias", "challenger")
+    assert stocked.says("promote_model", "colors@challenger").strip() == "colors@v2 is live; no server is running."
+    answer = stocked.answers("promote_model", "colors@challenger", "--alias", "champion")
+    assert (answer["alias"], answer["version"]) == ("champion", "v2")

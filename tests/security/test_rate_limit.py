@@ -5,18 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.security.rate_limit import RateLimiter, caller_of
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import FakeClock
 
 
 def test_a_burst_of_twice_the_rate_is_let_through_and_then_the_wait_is_told() -> None:
-    clock = Clock()
+    clock = FakeClock()
     limiter = RateLimiter(5, clock=clock)
 
     assert [limiter.check("caller") for _ in range(10)] == [None] * 10
@@ -26,7 +19,7 @@ def test_a_burst_of_twice_the_rate_is_let_through_and_then_the_wait_is_told() ->
 
 
 def test_whoever_waits_as_told_is_let_through() -> None:
-    clock = Clock()
+    clock = FakeClock()
     limiter = RateLimiter(0.1, clock=clock)
     assert limiter.check("caller") is None
     wait = limiter.check("caller")
@@ -37,7 +30,7 @@ def test_whoever_waits_as_told_is_let_through() -> None:
 
 
 def test_callers_do_not_use_up_each_others_rate() -> None:
-    limiter = RateLimiter(0.5, clock=Clock())
+    limiter = RateLimiter(0.5, clock=FakeClock())
 
     assert limiter.check("first") is None
     assert limiter.check("first") is not None
@@ -51,7 +44,7 @@ def test_a_rate_of_zero_limits_nothing() -> None:
 
 
 def test_only_so_many_callers_are_remembered_and_the_longest_absent_is_forgotten() -> None:
-    limiter = RateLimiter(0.5, max_callers=2, clock=Clock())
+    limiter = RateLimiter(0.5, max_callers=2, clock=FakeClock())
     for caller in ("first", "second", "first", "third"):
         limiter.check(caller)
 
@@ -62,7 +55,7 @@ def test_only_so_many_callers_are_remembered_and_the_longest_absent_is_forgotten
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=60))
 def test_no_more_than_the_burst_and_the_rate_ever_pass(pauses: list[float]) -> None:
-    clock = Clock()
+    clock = FakeClock()
     limiter = RateLimiter(2, clock=clock)
     passed = 0
     for pause in pauses:

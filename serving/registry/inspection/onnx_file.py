@@ -18,12 +18,15 @@ KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.
 RUNTIME_DOMAIN_PREFIX = "com.microsoft"
 NOT_RUNTIME_DOMAINS = frozenset({"com.microsoft.extensions"})
 
+_CONVERT = "convert it with `python -m model_store_scripts.convert_model`"
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the real file with `git lfs pull`"),
-    (b"\x89HDF", "a Keras HDF5 file: convert it with `python -m model_store_scripts.convert_model`"),
-    (b"PK\x03\x04", "a ZIP archive (a .keras or PyTorch file is one, too): export the model to ONNX"),
+    (b"\x89HDF", f"a Keras HDF5 file: {_CONVERT}"),
+    (b"PK\x03\x04", f"a ZIP archive, as .keras and PyTorch files are: unpack it, or where it is a model {_CONVERT}"),
     (b"\x1f\x8b", "a gzip archive: unpack it first"),
-    (b"\x80\x02", "a pickle: export the model to ONNX"),
+    *((b"\x80" + protocol, f"a pickle: where it is a model {_CONVERT}") for protocol in (b"\2", b"\3", b"\4", b"\5")),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
     (b"ORTM", "ONNX Runtime's own .ort format: upload the .onnx file"),
     (b"<", "a web page or XML"),
     (b"{", "JSON"),

@@ -66,6 +66,7 @@ def test_the_repository_lists_loads_and_unloads_and_changes_no_version(tensors: 
     client.load_model(f"{name}@v1")
     client.unload_model(f"{name}@v1")
     assert client.is_model_ready(name, "v1")
+    assert not client.is_model_ready(name, "v9") and not client.is_model_ready("nobody")
     assert triton.infer(f"{name}@v1", {"image": PICTURES}).as_numpy("logits").shape == (5, 3)
     for refused in (
         lambda: client.unload_model(name),
