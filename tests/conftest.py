@@ -18,15 +18,6 @@ settings.load_profile("lens")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For test processes side by side: what shares a folder's server (``lens``) is one process's, else a file is."""
-    for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        shares = "lens" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group(folder if shares else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

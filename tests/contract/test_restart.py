@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 import requests
 
+from serving.retraining.process import TRAINER
 from tests.contract.conftest import register_colors, upload_colors
 from tests.contract.retraining import HUES, colored, followed, retrain
 from tests.graphs import mean_color_classifier
@@ -52,12 +54,13 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restarted]:
             register_colors(lens, "split", version)
         assert requests.put(f"{lens.url}/traffic", json=PLAN, timeout=60).status_code == 200
         asked = ask(lens, model_id="split").json()["request_id"]
-        archive = colored(*HUES, count=200)
-        job = retrain(lens, archive, wait=False, model_id="colors", activate=False).json()["id"]
+        archives = colored(*HUES, count=400), colored(*HUES)
+        job, waiting = (
+            retrain(lens, archive, wait=False, model_id="colors", activate=False).json()["id"] for archive in archives
+        )
         events = followed(lens, job)
         while next(events)[1]["state"] == "queued":
             pass
-        waiting = retrain(lens, colored(*HUES), wait=False, model_id="colors", activate=False).json()["id"]
         assert lens.stop() == 0
         *_, job_ended = events
     with lens_server(home, {**settings, "LENS_WORKERS": "2"}) as lens:
@@ -72,7 +75,7 @@ def ask(lens: LensServer, data: bytes | None = None, **fields: str) -> requests.
 def workers(lens: LensServer) -> list[int]:
     """The processes that hold the prediction port's workers."""
     children = psutil.Process(lens.process.pid).children(recursive=True)
-    return [child.pid for child in children if "--worker-id" in child.cmdline()]
+    return [child.pid for child in children if "--worker-id" in command(child)]
 
 
 def measured(lens: LensServer, series: str) -> dict[str, float]:
@@ -125,18 +128,36 @@ def test_who_follows_a_retraining_is_told_of_its_interruption_and_it_goes_on_whe
     assert resumed.status_code == 202, resumed.text
     *_, (_, done) = followed(lens, restarted.job)
     assert done["state"] == "succeeded"
-    assert [each.name for each in (lens.home / "jobs").iterdir()] == [restarted.waiting]
+    assert told(lens, "/jobs", id=restarted.waiting)["state"] == "succeeded"
+    assert not list((lens.home / "jobs").iterdir())
 
 
-def test_a_task_that_waited_when_the_server_ended_is_tried_again_as_another_one(restarted: Restarted) -> None:
+def test_a_task_whose_worker_was_killed_is_tried_again_as_another_one(restarted: Restarted) -> None:
     lens = restarted.lens
-    assert told(lens, "/retrain/status", task_id=restarted.waiting)["status"] == "failed"
+    archive = colored(*HUES, count=400)
+    task = retrain(lens, archive, wait=False, model_id="colors", activate=False).json()["id"]
+    until(lambda: bool(trainers(lens)))
+    [trainer] = trainers(lens)
+    os.kill(trainer.ppid(), signal.SIGKILL)
+    until(lambda: told(lens, "/retrain/status", task_id=task)["status"] == "failed")
 
-    retried = requests.post(f"{lens.url}/retrain/retry", params={"task_id": restarted.waiting}, timeout=10)
+    retried = requests.post(f"{lens.url}/retrain/retry", params={"task_id": task}, timeout=10)
 
     assert retried.status_code == 200, retried.text
-    task = retried.json()["task_id"]
-    assert task != restarted.waiting
-    *_, (_, done) = followed(lens, task)
-    assert (done["state"], told(lens, "/retrain/get", task_id=task)["id"]) == ("succeeded", task)
-    assert not list((lens.home / "jobs").iterdir())
+    another = retried.json()["task_id"]
+    assert another != task
+    *_, (_, done) = followed(lens, another)
+    assert (done["state"], told(lens, "/retrain/get", task_id=another)["id"]) == ("succeeded", another)
+
+
+def trainers(lens: LensServer) -> list[psutil.Process]:
+    """The processes that learn."""
+    children = psutil.Process(lens.process.pid).children(recursive=True)
+    return [child for child in children if TRAINER in command(child)]
+
+
+def command(process: psutil.Process) -> list[str]:
+    """Its words; none where it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
