@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.results import circumstances
 from chaos import full_disk, kills, pair, swaps
 from chaos.findings import Findings
-from chaos.page import may_replace, render, verdict
+from chaos.page import render, verdict
 from chaos.plan import FULL, QUICK, Plan
 from chaos.progress import say
 from chaos.service import ROOT
@@ -31,6 +31,7 @@ SECTIONS: dict[str, Callable[[Plan, Path], Findings]] = {
     "disk": full_disk.beat,
     "pair": pair.beat,
 }
+TITLES = [each.TITLE for each in (swaps, kills, full_disk, pair)]
 
 
 def main() -> None:
@@ -41,11 +42,9 @@ def main() -> None:
     facts = circumstances(ROOT)
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         found = [_run(name, plan, Path(folder) / name) for name in arguments.only or SECTIONS]
-    page = render(plan.scope, facts, found)
-    print(page)
-    if not arguments.only and may_replace(arguments.out, plan.scope):
-        arguments.out.write_text(page, encoding="utf-8")
-        say(f"wrote {arguments.out.name}")
+    before = arguments.out.read_text(encoding="utf-8") if arguments.out.is_file() else ""
+    arguments.out.write_text(render(before, plan.scope, facts, found, TITLES), encoding="utf-8")
+    say(f"wrote {arguments.out.name}")
     say(verdict(found))
     sys.exit(any(each.losses for each in found))
 

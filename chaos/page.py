@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from chaos.findings import Findings
@@ -13,27 +12,38 @@ _HEAD = """# Chaos
 `make chaos` beats a real Lens on purpose and counts what it loses; this page is written by it.
 Traffic, uploads, activations, roll-backs, deletions and aliases run against the whole service over HTTP, while versions
 are swapped under load, processes are killed with `kill -9`, the disk fills up, and two services share one store.
+Each section says when it was run, and where; `python -m chaos --only` runs one anew.
 """
+_FULL = "\nA full run, "
 
 
-def render(scope: str, facts: Mapping[str, Any], sections: Sequence[Findings]) -> str:
-    """The whole page; ``facts`` are those of ``benchmarks.results.circumstances``."""
-    parts = [_HEAD, _provenance(scope, facts), f"**{verdict(sections)}**", *(_section(each) for each in sections)]
+def render(before: str, scope: str, facts: Mapping[str, Any], found: Sequence[Findings], order: Sequence[str]) -> str:
+    """The whole page: the sections that were ``found`` anew, and those that the page ``before`` has beside them.
+
+    A quick run leaves the section of a full one alone.  ``facts`` are those of ``benchmarks.results.circumstances``,
+    ``order`` the titles of all sections.
+    """
+    sections = _sections(before)
+    for each in found:
+        if scope == "full" or _FULL not in sections.get(each.title, ""):
+            sections[each.title] = _section(each, _provenance(scope, facts))
+    parts = [_HEAD, *(sections[title] for title in order if title in sections)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def verdict(sections: Sequence[Findings]) -> str:
-    """The run in a line."""
-    losses = sum(len(each.losses) for each in sections)
-    missed = sum(len(each.missed) for each in sections)
-    skipped = [each.title for each in sections if each.skipped]
+def verdict(found: Sequence[Findings]) -> str:
+    """A run, or a section of it, in a line."""
+    losses = sum(len(each.losses) for each in found)
+    missed = sum(len(each.missed) for each in found)
+    skipped = [each.title for each in found if each.skipped]
     ending = f" Skipped: {', '.join(skipped)}." if skipped else ""
     return f"Losses: {losses}. Goals of speed and memory missed: {missed}.{ending}"
 
 
-def may_replace(page: Path, scope: str) -> bool:
-    """Whether a run of this scope may write the page: a quick one leaves that of a full run alone."""
-    return scope == "full" or not page.is_file() or "\nA full run, " not in page.read_text(encoding="utf-8")
+def _sections(page: str) -> dict[str, str]:
+    """The text of each section, by its title."""
+    _, *parts = page.split("\n## ")
+    return {part.partition("\n")[0]: f"## {part}" for part in parts}
 
 
 def _provenance(scope: str, facts: Mapping[str, Any]) -> str:
@@ -44,9 +54,10 @@ def _provenance(scope: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def _section(findings: Findings) -> str:
-    parts = [f"## {findings.title}", f"Skipped: {findings.skipped}." if findings.skipped else findings.body]
+def _section(findings: Findings, provenance: str) -> str:
+    body = f"Skipped: {findings.skipped}." if findings.skipped else findings.body
+    parts = [f"## {findings.title}", f"**{verdict([findings])}**", body]
     for name, lines in (("Losses", findings.losses), ("Missed goals", findings.missed)):
         if lines:
             parts.append(f"{name}:\n" + "\n".join(f"* {line}" for line in lines))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, provenance])
