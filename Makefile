@@ -53,7 +53,7 @@ serve: $(STAMP)/serve-$(RUNTIME)
 test: $(STAMP)/dev
 	@scripts/install-browser.sh
 	@echo "== running the tests"
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 ## make test-slow  run what takes too long for every change: real models through the whole search for INT8
 test-slow: $(STAMP)/dev
@@ -132,7 +132,7 @@ $(STAMP)/ship: $(STAMP)/dev requirements-ship.txt
 	@$(SHIP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ship.txt
 	@touch $@
 
-## make lock     pin what the Bento and the image install (deploy/image/requirements.txt)
+## make lock     pin what the Bento and the image install (deploy/image/requirements*.txt)
 lock: $(STAMP)/ship
 	scripts/lock.sh $(SHIP_VENV)/bin/uv
 
@@ -150,9 +150,9 @@ sbom: $(STAMP)/ship
 	@mkdir -p dist
 	$(SHIP_VENV)/bin/cyclonedx-py requirements --output-reproducible --of JSON -o dist/lens.cdx.json deploy/image/requirements.txt
 
-## make audit    look for known vulnerabilities in it: asks PyPI, or whom AUDIT names (--vulnerability-service osv)
+## make audit    look for known vulnerabilities in it: asks PyPI, or whom AUDIT names (--vulnerability-service osv); 69: no answer
 audit: $(STAMP)/ship
-	$(SHIP_VENV)/bin/pip-audit --strict --disable-pip --no-deps $(AUDIT) --requirement deploy/image/requirements.txt
+	@scripts/audit.sh $(SHIP_VENV)/bin/pip-audit $(AUDIT)
 
 ## make load     send load to URL for SECONDS from USERS callers; report with charts in dist/load.html
 load: $(STAMP)/venv

@@ -40,5 +40,7 @@ for tag in "${tags[@]}"; do names+=(-t "$tag"); done
     --build-arg BENTO="lens-bento:$VERSION" --build-arg RUNTIME="$RUNTIME" --build-arg VERSION="$VERSION" \
     --build-arg REVISION="$REVISION" --build-arg SOURCE="${SOURCE:-unknown}" deploy/image >"$work/ours.log" 2>&1 ||
     { tail -40 "$work/ours.log"; exit 1; }
+# BentoML's own has served; what is in both is kept by ours.
+"$ENGINE" rmi "lens-bento:$VERSION" >/dev/null 2>&1 || true
 [ "$ENGINE" = buildah ] || "$ENGINE" image inspect --format '{{.Size}}' "${tags[0]}" |
     awk '{printf "== %.0f MB\n", $1 / 1000000}'

@@ -63,4 +63,4 @@ for _ in $(seq 120); do
     sleep 0.25
 done
 export DOCKER_BUILDKIT=1
-"$@"
+"$@" 8>&-

@@ -39,13 +39,14 @@ if [ -z "${LENS_WORKERS:-}" ]; then
 fi
 
 if [ "${LENS_RUNTIME:-cpu}" = gpu ]; then
-    export LENS_PROVIDERS="${LENS_PROVIDERS:-CUDAExecutionProvider,CPUExecutionProvider}"
-    if [ ! -e /dev/nvidiactl ]; then
-        echo "Lens: this container has no NVIDIA GPU (docker run --gpus all gives it one); models run on the CPU." >&2
+    libraries=$(find /app/.venv/lib -path '*/nvidia/*/lib' -type d | paste -sd:)
+    if obstacle=$(python -I -S /opt/lens/gpu.py "$libraries" 2>&1); then
+        export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+        export LENS_PROVIDERS="${LENS_PROVIDERS:-CUDAExecutionProvider,CPUExecutionProvider}"
+    else
+        echo "Lens: $obstacle; models run on the CPU." >&2
         export LENS_PROVIDERS=CPUExecutionProvider
     fi
-    libraries=$(find /app/.venv/lib -path '*/nvidia/*/lib' -type d | paste -sd:)
-    export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 fi
 
 exec bentoml serve /opt/lens/bento

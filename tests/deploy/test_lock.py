@@ -1,9 +1,11 @@
-"""deploy/image/requirements.txt: what the Bento and the image install, written by `make lock`."""
+"""deploy/image/requirements.txt and requirements-gpu.txt: what Bento and image install, written by `make lock`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+import pytest
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[a-z,]+\])?(?P<version>==[^\s;]+)")
 
@@ -25,8 +27,17 @@ def test_the_lock_has_what_serves_in_the_same_versions(root: Path) -> None:
     assert len(locked) > len(wanted)
 
 
-def test_the_lock_stands_alone_and_pins_everything(root: Path) -> None:
-    lines = (root / "deploy/image/requirements.txt").read_text().splitlines()
+def test_the_cuda_variant_swaps_the_runtime_and_nothing_else(root: Path) -> None:
+    locked, cuda = pins(root / "deploy/image/requirements.txt"), pins(root / "deploy/image/requirements-gpu.txt")
+    assert cuda["onnxruntime-gpu"] == pins(root / "requirements-gpu.txt")["onnxruntime-gpu"] == locked["onnxruntime"]
+    assert "nvidia-cudnn-cu13" in cuda
+    other = {name for name in cuda if not name.startswith(("nvidia-", "onnxruntime-"))}
+    assert {name: cuda[name] for name in other} == {name: locked.get(name) for name in other}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-gpu.txt"])
+def test_the_lock_stands_alone_and_pins_everything(root: Path, name: str) -> None:
+    lines = (root / "deploy/image" / name).read_text().splitlines()
     assert all(PIN.match(line) for line in lines if line and not line.startswith("#"))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ship.docker import docker
+from tests.ship.docker import build_image, docker
 from tests.ship.figures import FIGURES, write
 
 collect_ignore_glob = [] if os.environ.get("LENS_SHIP") else ["test_*.py"]
@@ -86,12 +86,7 @@ def base(engine: None) -> str:
 @pytest.fixture(scope="session")
 def image(base: str, root: Path) -> str:
     """The image as `make image` builds it."""
-    environment = {**os.environ, "REVISION": "0123abc", "SOURCE": "https://example.org/lens"}
-    built = subprocess.run(
-        ["scripts/image.sh", "lens:ship-test"], cwd=root, env=environment, capture_output=True, text=True, check=False
-    )
-    assert built.returncode == 0, built.stdout + built.stderr
-    return "lens:ship-test"
+    return build_image(root, "lens:ship-test", REVISION="0123abc", SOURCE="https://example.org/lens")
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -28,6 +30,14 @@ def docker(*arguments: str, check: bool = True, seconds: float = 600) -> str:
 def inspect(what: str) -> dict[str, Any]:
     """All that the engine knows of an image or a container."""
     return dict(json.loads(docker("inspect", what))[0])
+
+
+def build_image(root: Path, tag: str, **settings: str) -> str:
+    """Build ``tag`` as `make image` does, with ``settings`` in the environment; the tag again."""
+    command = [root / "scripts" / "image.sh", tag]
+    built = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return tag
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> float:

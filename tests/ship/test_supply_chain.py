@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.test_lock import pins
+from tests.server import free_port
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -77,6 +78,14 @@ def test_the_audit_asks_about_every_package_and_fails_where_one_is_vulnerable(
     installed = [line for line in (root / "deploy/image/requirements.txt").read_text().splitlines() if "==" in line]
     everywhere = {line.partition("==")[0].partition("[")[0] for line in installed if ";" not in line}
     assert asked >= everywhere
+
+
+def test_an_audit_that_can_ask_nobody_says_so_and_does_not_pass(root: Path, tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}/v1/query"
+    done = make(root, "audit", f"AUDIT=--vulnerability-service osv --osv-url {nobody} --cache-dir {tmp_path}")
+    assert done.returncode != 0
+    assert "No verdict: the vulnerability service could not be asked" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_bill_of_materials_has_every_pinned_package(root: Path) -> None:
