@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 NICER = 10
@@ -41,4 +42,6 @@ def _do(work: Callable[[], T], done: Future[T]) -> None:
 def _yield_to_others() -> None:
     if sys.platform == "linux":  # elsewhere it would be the whole process
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICER)
+        # A sandbox may forbid it: then the work is felt, and done all the same.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICER)

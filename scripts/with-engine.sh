@@ -20,6 +20,9 @@ fi
 mkdir -p "$ENGINE_DIR"
 exec 8>"$ENGINE_DIR/lock"
 flock 8
+# Those of Docker, and of podman where the command builds with that too.
+bridges() { ip -o link show type bridge | awk -F': ' '{print $2}' | grep -E '^(docker0|br-[0-9a-f]{12}|cni-podman[0-9]+)$' | sort; }
+before=$(bridges || true)
 forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
 rules=$(iptables-save 2>/dev/null || true)
 export DOCKER_HOST=unix://$ENGINE_DIR/docker.sock
@@ -47,7 +50,7 @@ end() {
     kill "$engine"
     wait "$engine"
     take_back_rules
-    for bridge in $(ip -o link show type bridge | awk -F': ' '{print $2}' | grep -E '^(docker0|br-[0-9a-f]{12})$'); do
+    for bridge in $(comm -13 <(echo "$before") <(bridges)); do
         ip link delete "$bridge"
     done
     echo "$forwarding" >/proc/sys/net/ipv4/ip_forward
