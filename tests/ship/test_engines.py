@@ -53,6 +53,8 @@ def storage(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
         environment.setenv("CONTAINERS_STORAGE_CONF", str(folder / "storage.conf"))
+        # Docker's client does without the file in it, podman does not; other tests set it.
+        environment.delenv("DOCKER_CONFIG", raising=False)
         podman("load", "--quiet", "--input", str(folder / "base.tar"))
         yield
         podman("system", "reset", "--force")
