@@ -42,6 +42,7 @@ def main() -> None:
     facts = circumstances(ROOT)
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         found = [_run(name, plan, Path(folder) / name) for name in arguments.only or SECTIONS]
+    print(render("", plan.scope, facts, found, TITLES))
     before = arguments.out.read_text(encoding="utf-8") if arguments.out.is_file() else ""
     arguments.out.write_text(render(before, plan.scope, facts, found, TITLES), encoding="utf-8")
     say(f"wrote {arguments.out.name}")
@@ -66,7 +67,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     changes = {name: getattr(arguments, name) for name in ("kills", "seed") if getattr(arguments, name) is not None}
     if arguments.workers:
         changes["workers"] = tuple(arguments.workers)
-    return replace(plan, **changes)
+    # What was asked for otherwise is no full run, and leaves the page's sections of one alone.
+    return replace(plan, **changes, scope="partial" if changes and not quick else plan.scope)
 
 
 def _arguments() -> argparse.Namespace:

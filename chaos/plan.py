@@ -10,7 +10,7 @@ class Plan:
     """What each section does; every one of them is also bounded in time.
 
     Attributes:
-        scope: "full" or "quick".
+        scope: "full", "quick", or "partial" where some of a full run was asked for otherwise.
         workers: the numbers of workers that swaps are measured with.
         swap_rounds: how often that is done on each.
         top_seconds, quiet_seconds: how long the top rate, in trials, and the quiet traffic are measured each time.

@@ -83,7 +83,9 @@ class Round:
     @property
     def p99_ratio(self) -> float:
         """p99 during swaps over the quiet one; infinite where one of them has no answers."""
-        return (self.swapping.p99_ms or math.inf) / (self.quiet.p99_ms or 1.0)
+        if self.swapping.p99_ms is None or self.quiet.p99_ms is None:
+            return math.inf
+        return self.swapping.p99_ms / self.quiet.p99_ms
 
 
 @dataclass(frozen=True)

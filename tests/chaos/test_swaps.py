@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -57,8 +58,11 @@ def test_wrong_answers_in_any_round_are_losses_and_slow_ones_missed_goals() -> N
 
 
 def test_no_answer_at_all_is_no_quick_one() -> None:
-    silent = on_two(replace(GOOD, swapping=replace(OUTCOME, answered=0, p99_ms=None)))
-    assert missed_lines(silent) == ["2 workers: p99 during swaps inf times the quiet one"]
+    silent = replace(OUTCOME, answered=0, p99_ms=None)
+    assert missed_lines(on_two(replace(GOOD, swapping=silent))) == [
+        "2 workers: p99 during swaps inf times the quiet one"
+    ]
+    assert replace(GOOD, quiet=silent).p99_ratio == math.inf
 
 
 def test_memory_counts_from_before_the_first_round_to_after_the_last() -> None:
