@@ -103,6 +103,14 @@ class Lens:
         cls.app = Application(settings)
         return cls.app.edge(lifespan, handlers)
 
+    @bentoml.on_deployment
+    @staticmethod
+    def supervise() -> None:
+        """Set up the parent process, before it starts the workers."""
+        from serving.supervision import replace_dead_workers_at_once
+
+        replace_dead_workers_at_once()
+
     @bentoml.on_startup
     async def start(self) -> None:
         """Open the registry, load what is live, take over accept and signals."""
