@@ -100,7 +100,11 @@ def connect(path: Path, *, synchronous: str = "NORMAL") -> sqlite3.Connection:
     With ``synchronous`` "NORMAL" a commit survives the death of the process, with "FULL" a power cut as well.
     """
     database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    database.execute(f"PRAGMA synchronous = {synchronous}")
+    try:
+        database.execute(f"PRAGMA synchronous = {synchronous}")
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
     return database
 
 
