@@ -5,7 +5,6 @@ Its scores are ten times the mean red, green and blue (0..1) of the picture, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,17 +84,6 @@ def classify(path: Path, spec: ModelSpec, colour: tuple[int, int, int]) -> np.nd
     session = OnnxSession(path, spec, threads=1, providers=CPU)
     tensor = to_tensor(Image.new("RGB", (80, 60), colour), spec.image)
     return class_probabilities(session.run({spec.image.name: tensor[None]})[spec.output.name], spec.output)[0]
-
-
-def saved(folder: Path) -> Callable[[bytes], Path]:
-    """A function that writes a model into ``folder``."""
-
-    def save(data: bytes) -> Path:
-        path = folder / "model.onnx"
-        path.write_bytes(data)
-        return path
-
-    return save
 
 
 def _floats(name: str, shape: list[int | str | None]) -> object:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,8 @@ from runners.fusion import fuse
 from serving.registry.inspect import inspect_model
 from serving.registry.inspection.fusion_trial import fuses
 from tests.graphs import iris_classifier, model_bytes
-from tests.registry.picture_models import CPU, picture_model, saved
-
-Save = Callable[[bytes], Path]
-
-
-@pytest.fixture
-def save(tmp_path: Path) -> Save:
-    return saved(tmp_path)
+from tests.registry.inspecting import Save
+from tests.registry.picture_models import CPU, picture_model
 
 
 def _inspected(path: Path) -> ModelSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,17 +23,12 @@ from serving.errors import ServiceError
 from serving.registry.sandbox import Sandbox
 from tests.confined import gave_up_rights
 from tests.graphs import iris_classifier, mean_color_classifier, model_bytes
-from tests.registry.picture_models import picture_model, saved
+from tests.registry.inspecting import Save
+from tests.registry.picture_models import picture_model
 from tests.runners.onnx_files import counting
 from tests.waiting import until
 
-Save = Callable[[bytes], Path]
 SANDBOX = Sandbox(seconds=18, memory_mb=2048)
-
-
-@pytest.fixture
-def save(tmp_path: Path) -> Save:
-    return saved(tmp_path)
 
 
 def refusal(path: Path, sandbox: Sandbox = SANDBOX, **options: object) -> ServiceError:
