@@ -33,8 +33,20 @@ def open_model(path: Path, spec: ModelSpec, *, threads: int, providers: Sequence
     Raises:
         LoadFailed: it cannot be loaded, or none of the providers is there.
     """
-    kind = FusedModel if spec.fused else OnnxSession
-    return kind(path, spec, threads=threads, providers=providers, spinning=spinning)
+    return prepare_model(path, spec)(threads=threads, providers=providers, spinning=spinning)
+
+
+def prepare_model(path: Path, spec: ModelSpec) -> Callable[..., Model]:
+    """Do the part of ``open_model`` that is Python's; what is returned does the rest, with the other arguments.
+
+    This part keeps other threads from the interpreter: it belongs to a thread that is not itself kept from a core.
+
+    Raises:
+        LoadFailed: the file cannot be read.
+    """
+    if not spec.fused:
+        return partial(OnnxSession, path, spec)
+    return partial(FusedModel, path, spec, _fused_graph(path, spec))
 
 
 class FusedModel:
@@ -43,11 +55,18 @@ class FusedModel:
     The file itself is loaded when the first caller sends a tensor, or where the fused graph does not load here: then
     the pixels are scaled before it, and the answers are the same.
 
-    The arguments are those of ``open_model``.
+    The arguments are those of ``open_model``, and the fused graph where there is one.
     """
 
     def __init__(
-        self, path: Path, spec: ModelSpec, *, threads: int, providers: Sequence[str], spinning: bool = False
+        self,
+        path: Path,
+        spec: ModelSpec,
+        graph: bytes | None,
+        *,
+        threads: int,
+        providers: Sequence[str],
+        spinning: bool = False,
     ) -> None:
         assert spec.fused and spec.image is not None
         self._image = spec.image
@@ -57,7 +76,7 @@ class FusedModel:
         self._plain: OnnxSession | None = None
         self._loading = threading.Lock()
         self._closed = False
-        self._fused = _fused_session(path, spec, open_session)
+        self._fused = None if graph is None else _fused_session(graph, spec, open_session)
         if self._fused is None:
             self._plain = self._load_plain()
 
@@ -92,12 +111,23 @@ class FusedModel:
             return self._plain
 
 
-def _fused_session(path: Path, spec: ModelSpec, open_session: Callable[..., OnnxSession]) -> OnnxSession | None:
+def _fused_graph(path: Path, spec: ModelSpec) -> bytes | None:
     try:
-        graph = fuse(path.read_bytes(), spec)
-        return open_session(graph, spec.served)
-    except (NotFusible, LoadFailed) as reason:
-        logger.warning("a fused graph does not load; pictures are scaled before the model instead: %s", reason)
+        return fuse(path.read_bytes(), spec)
+    except NotFusible as reason:
+        _tell(reason)
     except OSError as error:
         raise LoadFailed("The model could not be loaded: the model file cannot be read.") from error
     return None
+
+
+def _fused_session(graph: bytes, spec: ModelSpec, open_session: Callable[..., OnnxSession]) -> OnnxSession | None:
+    try:
+        return open_session(graph, spec.served)
+    except LoadFailed as reason:
+        _tell(reason)
+    return None
+
+
+def _tell(reason: Exception) -> None:
+    logger.warning("a fused graph does not load; pictures are scaled before the model instead: %s", reason)

@@ -18,7 +18,7 @@ from runners.arena import ARENA
 from runners.background import in_background
 from runners.batcher import Batcher
 from runners.errors import InferenceFailed, LoadFailed, ModelNotLoaded
-from runners.fused_model import open_model
+from runners.fused_model import open_model, prepare_model
 from runners.host import Host
 from runners.inline import INLINE_BELOW
 from runners.item import Run
@@ -201,10 +201,10 @@ class OnnxRunner:
 
     def _open(self, key: str, path: Path, spec: ModelSpec, identity: _Identity) -> _Loaded:
         providers = spec.execution.providers or self._providers
-        load = partial(open_model, path, spec, providers=providers)
         on_cpu = providers[:1] == (CPU,)
-        model, proof = self._warm(load, spec.served, on_cpu)
+        model, proof = self._warm(partial(prepare_model(path, spec), providers=providers), spec.served, on_cpu)
         if self._wide is not None and on_cpu:
+            load = partial(open_model, path, spec, providers=providers)
             model = self._wide.beside(Candidate(model, proof, path.stat().st_size, load))
         batcher = Batcher(
             model.run,

@@ -8,12 +8,24 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper
 
-from preprocessing.spec import Dimension, ImageInput, ModelSpec, TensorInfo
+from preprocessing.spec import ClassOutput, Dimension, ImageInput, ModelSpec, TensorInfo
 from tests.graphs import model_bytes
 
 CPU = ("CPUExecutionProvider",)
 FLOAT, INT64, STRING = int(TensorProto.FLOAT), int(TensorProto.INT64), int(TensorProto.STRING)
 Shape = tuple[Dimension, ...]
+
+FUSED = ModelSpec(
+    inputs=(TensorInfo(name="image", dtype=1, shape=("N", 3, 32, 32)),),
+    outputs=(TensorInfo(name="logits", dtype=1, shape=("N", 3)),),
+    image=ImageInput(name="image", size=(32, 32), crop=1.0),
+    output=ClassOutput(name="logits", scores="logits", classes=3),
+    batchable=True,
+    fused=True,
+    opset=17,
+    ir_version=8,
+)
+"""Of ``tests.graphs.mean_color_classifier``, with the scaling in its graph."""
 
 
 def one_tensor_spec(

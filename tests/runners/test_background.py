@@ -3,7 +3,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from runners.background import NICER, in_background
+from runners.fusion import fuse
 from runners.runner import OnnxRunner
 from runners.warmup import warm_up
-from tests.runners.onnx_files import CPU, doubling, one_tensor_spec
+from tests.graphs import mean_color_classifier
+from tests.runners.onnx_files import CPU, FUSED, doubling, one_tensor_spec
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux knows priorities of threads")
 
@@ -29,12 +32,13 @@ def mine() -> int:
 
 
 @contextmanager
-def warming_at() -> Iterator[list[int]]:
-    """The nice values of the new threads that warm models up meanwhile."""
+def called_at(function: Callable[..., object]) -> Iterator[list[int]]:
+    """The nice values of the new threads that call ``function`` meanwhile."""
     found: list[int] = []
+    code = function.__code__
 
     def note(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code is warm_up.__code__:
+        if event == "call" and frame.f_code is code:
             found.append(mine())
 
     threading.setprofile(note)
@@ -59,7 +63,7 @@ def test_what_work_raises_is_its_caller_s() -> None:
 def test_a_model_is_warmed_at_lower_priority_and_the_thread_that_ends_runs_keeps_the_usual_one(tmp_path: Path) -> None:
     runner = OnnxRunner(threads=1, providers=CPU, max_batch=8, max_queue=8)
 
-    with warming_at() as found:
+    with called_at(warm_up) as found:
         runner.load("m", doubling(tmp_path / "m.onnx"), one_tensor_spec())
 
     assert found == [min(19, mine() + NICER)]
@@ -73,8 +77,20 @@ def test_a_model_whose_own_threads_compute_is_warmed_at_the_usual_priority(tmp_p
     """They would keep the low one."""
     runner = OnnxRunner(threads=2, providers=CPU, max_batch=8, max_queue=8)
 
-    with warming_at() as found:
+    with called_at(warm_up) as found:
         runner.load("m", doubling(tmp_path / "m.onnx"), one_tensor_spec())
 
     assert found == []
+    runner.close()
+
+
+def test_the_part_that_holds_the_interpreter_is_not_done_at_low_priority(tmp_path: Path) -> None:
+    """Whoever holds it and waits for a core keeps the event loop waiting as well."""
+    runner = OnnxRunner(threads=1, providers=CPU, max_batch=8, max_queue=8)
+    (tmp_path / "m.onnx").write_bytes(mean_color_classifier())
+
+    with called_at(fuse) as fused, ThreadPoolExecutor(1) as pool:
+        pool.submit(runner.load, "m", tmp_path / "m.onnx", FUSED).result()
+
+    assert fused == [mine()]
     runner.close()

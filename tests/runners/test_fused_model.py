@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocessing.spec import PIXELS, ClassOutput, ImageInput, ModelSpec, TensorInfo
+from preprocessing.spec import PIXELS, ModelSpec
 from preprocessing.transforms import to_tensor
 from runners.errors import InferenceFailed, LoadFailed, ModelNotLoaded
 from runners.fused_model import open_model
@@ -17,17 +17,8 @@ from runners.runner import OnnxRunner
 from runners.session import OnnxSession
 from tests.graphs import mean_color_classifier
 from tests.runners.onnx_files import CPU
+from tests.runners.onnx_files import FUSED as SPEC
 
-SPEC = ModelSpec(
-    inputs=(TensorInfo(name="image", dtype=1, shape=("N", 3, 32, 32)),),
-    outputs=(TensorInfo(name="logits", dtype=1, shape=("N", 3)),),
-    image=ImageInput(name="image", size=(32, 32), crop=1.0),
-    output=ClassOutput(name="logits", scores="logits", classes=3),
-    batchable=True,
-    fused=True,
-    opset=17,
-    ir_version=8,
-)
 PICTURE = Image.effect_noise((60, 50), 90).convert("RGB")
 
 
