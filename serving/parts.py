@@ -5,6 +5,7 @@ The API workers and the process of ``LENS_RUNNER=service`` build them from the s
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from serving.optimization.budget import Budget
 from serving.optimization.judging import Bounds
 from serving.optimization.optimizer import Optimizer
 from serving.registry.follower import Follower
+from serving.registry.in_turn import LoadsInTurn
 from serving.registry.loaded import RunnerPort
 from serving.registry.memory import machine_memory
 from serving.registry.registry import Registry
@@ -43,6 +45,8 @@ def open_registry(settings: Settings) -> Registry:
 def build_follower(settings: Settings, registry: Registry, runner: RunnerPort, *, sharing: int) -> Follower:
     """The follower of one of ``sharing`` processes that hold models."""
     budget = settings.models_mb * MIB if settings.models_mb else machine_memory() / 2 / sharing
+    if isinstance(runner, OnnxRunner) and runner.host is not None:
+        runner = LoadsInTurn(runner, runner.host, _turn(settings))
     return Follower(registry, runner, max_extra=settings.max_loaded, budget=int(budget), pinned=settings.pinned)
 
 
@@ -87,6 +91,12 @@ def _host(settings: Settings) -> Activity | None:
     except OSError as error:
         log.warning("a lone request runs on one core", reason=error.strerror)
         return None
+
+
+def _turn(settings: Settings) -> Path:
+    """Loading takes half of the cores, so many workers share this turn."""
+    at_once = max(1, cores() // 2)
+    return settings.home / "run" / f"load-{(server_context.worker_index or 1) % at_once}"
 
 
 def _sweep(registry: Registry) -> None:
