@@ -51,6 +51,7 @@ class LoadsInTurn:
     def _take_turn(self) -> Iterator[None]:
         with ExitStack() as turn:
             if self._host.under_way():
-                with suppress(TimeoutError):
+                # Not even a full disk, on which there is no file to lock, keeps a model from being loaded.
+                with suppress(OSError):
                     turn.enter_context(exclusive(self._turn, seconds=self._wait))
             yield

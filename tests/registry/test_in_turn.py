@@ -76,6 +76,14 @@ def test_nobody_waits_on(host: Host, wait: float, turn: Path) -> None:
     assert runner.did == ["load a"]
 
 
+def test_where_there_is_no_turn_to_be_had_it_goes_without(tmp_path: Path) -> None:
+    runner = Runner()
+    runner.may_end.set()
+    LoadsInTurn(runner, BUSY, tmp_path / "no such folder" / "load-0").load("a", tmp_path, SPEC)
+
+    assert runner.did == ["load a"]
+
+
 def test_a_load_that_fails_gives_its_turn_back_and_unloading_takes_none(turn: Path) -> None:
     class Failing(Runner):
         def load(self, key: str, path: Path, spec: ModelSpec) -> None:
