@@ -1,6 +1,8 @@
-"""A worker that died is replaced at once.
+"""A worker that died is replaced within a second.
 
 The framework's parent process looks after its workers every ten seconds: so long a lone worker's callers would wait.
+One that dies while it starts is started again as often; what can be known beforehand ends the server instead
+(``serving.start_check``).
 """
 
 from __future__ import annotations
