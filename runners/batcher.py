@@ -13,8 +13,8 @@ from typing import Protocol
 from runners.batch_size import BatchSize
 from runners.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, RunnerError
 from runners.inline import INLINE_BELOW, Inline
-from runners.item import Item, Outcome, Run, deliver, slice_run
-from runners.rows import Answer, Feed, counts_rows, join_feeds
+from runners.item import Item, Outcome, Run, deliver, expired, slice_run
+from runners.rows import Answer, Feed, Prepare, counts_rows, join_feeds
 from runners.turn import Turn, batches
 
 logger = logging.getLogger(__name__)
@@ -112,11 +112,17 @@ class Batcher:
                 return answer
         return await self.enqueue(inputs, rows, deadline)
 
-    async def enqueue(self, inputs: Feed, rows: int, deadline: float) -> Run:
-        """``submit``, always through the queue and a thread of its own."""
+    async def enqueue(self, source: Feed | Prepare, rows: int, deadline: float) -> Run:
+        """``submit``, always through the queue and a thread of the batcher, which prepares what is not yet a feed.
+
+        So whoever is first in the queue is prepared and run in one go, and nobody is prepared who is then refused.
+
+        Raises:
+            Exception: as ``submit``, and whatever preparing this item raised.
+        """
         if deadline <= self._clock():
-            raise _expired()
-        item = Item(inputs, rows, deadline, batchable=self._batchable)
+            raise expired()
+        item = Item(source, rows, deadline, batchable=self._batchable)
         self._queue(item)
         return await item.future
 
@@ -190,7 +196,7 @@ class Batcher:
     def _queue(self, item: Item) -> None:
         self._append(item)
         # The item may stand behind a long run of somebody who has more time.
-        timer = item.future.get_loop().call_later(item.deadline - self._clock(), item.settle, _expired())
+        timer = item.future.get_loop().call_later(item.deadline - self._clock(), item.settle, expired())
         item.future.add_done_callback(lambda _: timer.cancel())
 
     def _append(self, item: Item) -> None:
@@ -274,9 +280,10 @@ class Batcher:
         return batch
 
     def _run_batch(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
-        if len(batch) > 1:
-            return self._run_together(batch)
-        return [(item, self._run_alone(item)) for item in batch]
+        failures = {item: failure for item in batch if (failure := item.prepare(self._clock())) is not None}
+        ready = [item for item in batch if item not in failures]
+        ran = self._run_together(ready) if len(ready) > 1 else [(item, self._run_alone(item)) for item in ready]
+        return [*failures.items(), *ran]
 
     def _run_together(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
         rows = sum(item.rows for item in batch)
@@ -299,7 +306,7 @@ class Batcher:
 
     def _run_alone(self, item: Item) -> Outcome:
         if item.deadline <= self._clock():
-            return _expired()
+            return expired()
         try:
             outputs, seconds = self._timed(item.inputs, item.rows, item.deadline)
         except Exception as error:
@@ -342,10 +349,6 @@ class Batcher:
     def _fail_all(self, refusal: Callable[[], RunnerError]) -> None:
         deliver([(item, refusal()) for item in (*self._running, *self._waiting)])
         self._waiting.clear()
-
-
-def _expired() -> DeadlineExceeded:
-    return DeadlineExceeded("The deadline passed before the model answered.")
 
 
 def _unloaded() -> ModelNotLoaded:

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from runners.rows import Answer, Feed, take_rows
+from runners.errors import DeadlineExceeded
+from runners.rows import Answer, Feed, Prepare, take_rows
 
 
 class Run(NamedTuple):
@@ -22,27 +23,47 @@ class Run(NamedTuple):
 
 
 Signature = tuple[tuple[str, Any, tuple[int, ...]], ...]
-"""Name, dtype and shape of one row of every input; items that have it alike may be joined."""
+"""Name, dtype and shape of one row of every input; items that have it alike may be joined.
+
+Empty for what is prepared in its turn: for one model that is always alike.
+"""
 
 Outcome = Run | Exception
 
 
 class Item:
-    """One caller's rows, and the future that the caller waits on.  Made on the caller's event loop."""
+    """One caller's rows, and the future that the caller waits on.  Made on the caller's event loop.
 
-    __slots__ = ("deadline", "future", "inputs", "rows", "signature")
+    ``source`` is the rows, or what makes them once it is their turn; until ``prepare`` there are no ``inputs`` then.
+    """
 
-    def __init__(self, inputs: Feed, rows: int, deadline: float, *, batchable: bool) -> None:
-        self.inputs = inputs
+    __slots__ = ("_prepare", "deadline", "future", "inputs", "rows", "signature")
+
+    def __init__(self, source: Feed | Prepare, rows: int, deadline: float, *, batchable: bool) -> None:
+        self._prepare: Prepare | None = source if callable(source) else None
+        self.inputs: Feed = {} if callable(source) else source
         self.rows = rows
         self.deadline = deadline
-        self.signature = _signature(inputs) if batchable else None
+        self.signature = _signature(self.inputs) if batchable else None
         self.future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
 
     @property
     def abandoned(self) -> bool:
         """Whether nobody waits any more: the caller was cancelled, or has been told already."""
         return self.future.done()
+
+    def prepare(self, now: float) -> Exception | None:
+        """Make the inputs where that was left for their turn; the reason where they cannot be made, or are late."""
+        prepare, self._prepare = self._prepare, None
+        if prepare is None:
+            return None
+        if self.deadline <= now:
+            return expired()
+        try:
+            self.inputs = prepare()
+        except Exception as error:
+            return error
+        return None
 
     def settle(self, outcome: Outcome) -> None:
         """Hand ``outcome`` to the caller, on the caller's own loop; later outcomes change nothing."""
@@ -77,6 +98,11 @@ def deliver(outcomes: Sequence[tuple[Item, Outcome]]) -> None:
 def _settle_all(outcomes: Sequence[tuple[Item, Outcome]]) -> None:
     for item, outcome in outcomes:
         item.settle(outcome)
+
+
+def expired() -> DeadlineExceeded:
+    """The outcome of an item whose time ended before the model answered."""
+    return DeadlineExceeded("The deadline passed before the model answered.")
 
 
 def _signature(inputs: Feed) -> Signature:

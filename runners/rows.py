@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 Feed = Mapping[str, np.ndarray]
 """Input name -> array."""
+
+Prepare = Callable[[], Feed]
+"""Makes a feed of one row, such as from an encoded picture; for one model all of them have the same shapes."""
 
 Answer = dict[str, Any]
 """Output name -> array, or list for sequences of maps."""

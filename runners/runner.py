@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ from runners.host import Host
 from runners.inline import INLINE_BELOW
 from runners.item import Run
 from runners.model import Model
+from runners.preparation import Preparation
+from runners.rows import Feed, Prepare
 from runners.session import CPU
 from runners.warmup import BATCHES, Proof, warm_up
 from runners.watchdog import WATCHDOG
@@ -35,7 +37,7 @@ PROOF_SECONDS = 10.0
 
 
 class Runner(Protocol):
-    """Where models run: in this process, or behind a connection.  Keys are opaque; ``run`` alone is asynchronous."""
+    """Where models run: in this process, or behind a connection.  Keys are opaque; only running is asynchronous."""
 
     def load(self, key: str, path: Path, spec: ModelSpec) -> None:
         """Load and warm the model beside what is there, then answer ``key`` with it; raises LoadFailed."""
@@ -48,6 +50,9 @@ class Runner(Protocol):
 
     async def run(self, key: str, inputs: Mapping[str, np.ndarray], *, rows: int, deadline: float) -> Run:
         """Run ``inputs``; raises RunnerError."""
+
+    async def run_prepared(self, key: str, prepare: Prepare, *, deadline: float) -> Run:
+        """Run the row that ``prepare`` makes, off the event loop; raises RunnerError, and what ``prepare`` raises."""
 
     def prove(self, key: str) -> None:
         """Run made-up inputs the way real ones go; raises RunnerError."""
@@ -99,6 +104,7 @@ class OnnxRunner:
         self._flights: dict[str, threading.Lock] = {}
         self._swap = threading.Lock()
         self._closed = False
+        self._preparation = Preparation(max_queue)
 
     def load(self, key: str, path: Path, spec: ModelSpec) -> None:
         """Load and warm the model at ``path``, then let ``key`` answer with it.
@@ -157,16 +163,29 @@ class OnnxRunner:
             DeadlineExceeded: the deadline passed before or during the run.
             Overloaded: too many items wait for this model.
         """
-        while True:
-            loaded = self._get(key)
+
+        def submit(loaded: _Loaded) -> Awaitable[Run]:
             if loaded.model.rows(inputs) != rows:
                 raise InferenceFailed(f"The inputs do not have the {rows} row(s) that were announced.")
-            try:
-                return await loaded.batcher.submit(inputs, rows, deadline)
-            except ModelNotLoaded:
-                if self._loaded.get(key) is loaded:
-                    raise
-                # It was replaced or unloaded between the two lines: the next look tells which.
+            return loaded.batcher.submit(inputs, rows, deadline)
+
+        return await self._on_loaded(key, submit)
+
+    async def run_prepared(self, key: str, prepare: Prepare, *, deadline: float) -> Run:
+        """Run the row that ``prepare`` makes on the model of ``key``.
+
+        Where the model computes on this process's cores, the thread that runs it prepares the row when its turn has
+        come: what is begun is finished before anything else is begun, and nobody is prepared only to be refused.
+
+        Raises:
+            RunnerError: as ``run``.
+            Exception: whatever ``prepare`` raised.
+        """
+        if not self._get(key).on_cpu:
+            async with self._preparation.prepared(prepare, deadline) as inputs:
+                return await self.run(key, inputs, rows=1, deadline=deadline)
+        counted = partial(self._counted, prepare)
+        return await self._on_loaded(key, lambda loaded: loaded.batcher.enqueue(counted, 1, deadline))
 
     def prove(self, key: str) -> None:
         """Run the warm-up tensors of ``key`` through its queue and thread, as a request would go.
@@ -190,8 +209,29 @@ class OnnxRunner:
             self._closed = True
         for key in self.keys():
             self.unload(key)
+        self._preparation.close()
         if self.host is not None:
             self.host.leave()
+
+    async def _on_loaded(self, key: str, submit: Callable[[_Loaded], Awaitable[Run]]) -> Run:
+        while True:
+            loaded = self._get(key)
+            try:
+                return await submit(loaded)
+            except ModelNotLoaded:
+                if self._loaded.get(key) is loaded:
+                    raise
+                # It was replaced or unloaded between the two lines: the next look tells which.
+
+    def _counted(self, prepare: Prepare) -> Feed:
+        """What ``prepare`` makes; meanwhile it counts as under way, as a run does."""
+        if self.host is None:
+            return prepare()
+        self.host.begin()
+        try:
+            return prepare()
+        finally:
+            self.host.end()
 
     def _get(self, key: str) -> _Loaded:
         loaded = self._loaded.get(key)
@@ -216,7 +256,7 @@ class OnnxRunner:
             lanes=self._lanes if self.host is not None and on_cpu else 1,
             spare=self.host.others_idle if self.host is not None else lambda: False,
         )
-        return _Loaded(model, batcher, proof, identity)
+        return _Loaded(model, batcher, proof, identity, on_cpu)
 
     def _warm(self, load: Callable[..., Model], spec: ModelSpec, on_cpu: bool) -> tuple[Model, Proof]:
         """Load a model and run it for the first time, on the cores that those who are being answered leave."""
@@ -245,6 +285,7 @@ class _Loaded:
     batcher: Batcher
     proof: Proof
     identity: _Identity
+    on_cpu: bool
 
     def close(self) -> None:
         self.batcher.close()

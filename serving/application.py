@@ -98,7 +98,11 @@ class Application:
         if sys.platform == "linux" and server_context.worker_index is not None:
             # Nobody would end, or replace, the workers of a supervisor that was killed; their port stays taken.
             end_with(os.getppid(), signal.SIGTERM)
-        runner = RemoteRunner(transport, loop) if transport else build_runner(settings, self._metrics)
+        runner = (
+            RemoteRunner(transport, loop, max_queue=settings.max_queue)
+            if transport
+            else build_runner(settings, self._metrics)
+        )
         try:
             self._parts = await asyncio.to_thread(assemble, settings, self._metrics, runner)
         except CannotStart as error:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from runners.runner import OnnxRunner, Runner
-from runners.session import CPU
-from serving.admission import Admission
 from serving.api.edge import Limits as RequestLimits
 from serving.api.factory import NativeHandlers
 from serving.api.guard import Guard
@@ -25,7 +23,6 @@ from serving.api.traffic import TrafficAPI
 from serving.api.watch import WatchAPI
 from serving.arms import Arms
 from serving.confinement.child import Limits
-from serving.decoders import Decoders
 from serving.guard_watch import GuardWatch
 from serving.inputs.url_fetch import UrlFetcher
 from serving.ledger import Ledger
@@ -56,7 +53,7 @@ from serving.retraining.work import Bench
 from serving.runtime import runtime_facts
 from serving.security.api_keys import KeyRing
 from serving.security.rate_limit import RateLimiter
-from serving.settings import Settings, cores, secret
+from serving.settings import Settings, secret
 from serving.shadows import Shadows
 from serving.traffic_control import TrafficControl
 
@@ -75,7 +72,6 @@ class Parts:
     activation: Activation
     cache: PredictionCache
     fetcher: UrlFetcher
-    decoders: Decoders
     predictions: PredictionAPI
     models: ModelsAPI
     lifecycle: LifecycleAPI
@@ -103,7 +99,6 @@ def assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRu
     follower = build_follower(settings, registry, runner, sharing=settings.workers)
     follower.start()
     cache, fetcher = _cache(settings), _fetcher(settings)
-    decoders = Decoders(runner.host if isinstance(runner, OnnxRunner) else None)
     records = Records.open(settings.home, Retention(settings.record_days, settings.record_rows))
     shadows = Shadows(settings.shadow_copies, lambda: runner.queue_depth() > 0)
     ledger = Ledger(records.recorder if settings.record_rows else None, metrics)
@@ -114,8 +109,6 @@ def assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRu
             ServingModels(follower, runner),
             arms,
             cache,
-            decoders,
-            _admission(settings, runner),
             metrics,
             _defaults(settings),
         ),
@@ -132,7 +125,6 @@ def assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRu
         activation=activation,
         cache=cache,
         fetcher=fetcher,
-        decoders=decoders,
         predictions=PredictionAPI(predictor, fetcher, cache),
         models=ModelsAPI(publisher, registry),
         lifecycle=LifecycleAPI(activation, registry),
@@ -164,7 +156,6 @@ def close(parts: Parts) -> None:
     if isinstance(parts.predictor, KeepingPredictor):
         parts.predictor.close()
     parts.follower.close()
-    parts.decoders.shutdown(cancel_futures=True)
     parts.runner.close()
     parts.cache.close()
     parts.guards.close()
@@ -208,17 +199,6 @@ def build_limits(settings: Settings) -> RequestLimits:
 def _predictor(own: tuple[Any, ...], pictures: KeptPictures) -> Predictor:
     """The predictor, which keeps pictures where that is wanted; ``own`` are its own parts."""
     return KeepingPredictor(*own, pictures=pictures) if pictures.is_on else Predictor(*own)
-
-
-def _admission(settings: Settings, runner: Runner) -> Admission:
-    """One picture is decoded while the model runs another; while the other workers are idle, one a core.
-
-    Where models run elsewhere, or on a device that runs many pictures as fast as one, there is no limit but the crowd.
-    """
-    if not isinstance(runner, OnnxRunner) or settings.providers[0] != CPU:
-        return Admission(settings.max_queue, lambda: settings.max_queue)
-    host = runner.host
-    return Admission(settings.max_queue, lambda: max(2, cores()) if host and host.others_idle() else 2)
 
 
 def _retraining(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import numpy as np
 
 from runners.errors import ModelNotLoaded
+from runners.rows import Prepare
 from runners.runner import Run, Runner
 from serving.registry.records import ModelVersion
 
@@ -35,9 +36,22 @@ class ServingModels:
             RunnerError: see ``runners.errors``.
         """
         key = str(version.key)
+        return await self._loaded(version, lambda: self._runner.run(key, inputs, rows=rows, deadline=deadline))
+
+    async def run_prepared(self, version: ModelVersion, prepare: Prepare, deadline: float) -> Run:
+        """Run the row that ``prepare`` makes through ``version``, as ``run`` does.
+
+        Raises:
+            RunnerError: see ``runners.errors``.
+            Exception: whatever ``prepare`` raised.
+        """
+        key = str(version.key)
+        return await self._loaded(version, lambda: self._runner.run_prepared(key, prepare, deadline=deadline))
+
+    async def _loaded(self, version: ModelVersion, run: Callable[[], Awaitable[Run]]) -> Run:
         await self._loader.ensure(version)
         try:
-            return await self._runner.run(key, inputs, rows=rows, deadline=deadline)
+            return await run()
         except ModelNotLoaded:
             await self._loader.ensure(version)
-            return await self._runner.run(key, inputs, rows=rows, deadline=deadline)
+            return await run()

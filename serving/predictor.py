@@ -6,11 +6,10 @@ the model.  The class is written against ports, so that it reads like the contra
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -18,12 +17,13 @@ import orjson
 
 from preprocessing.decode import decode_image
 from preprocessing.digest import answer_key, sha256_hex
+from preprocessing.errors import ImageError
 from preprocessing.features import FeatureBatch, feature_batch, first_output, named_batch, plain
 from preprocessing.postprocess import class_probabilities, rank
 from preprocessing.spec import ModelSpec
 from preprocessing.transforms import draft_size, to_tensor
+from runners.rows import Prepare
 from runners.runner import Run
-from serving.admission import Admission
 from serving.arms import Arms, Digest, Opened
 from serving.errors import ServiceError
 from serving.observability.request_context import RequestContext
@@ -63,6 +63,9 @@ class Models(Protocol):
 
     async def run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
         """Run ``rows`` rows through it before ``deadline`` (``time.monotonic()``); load it where it is not."""
+
+    async def run_prepared(self, version: ModelVersion, prepare: Prepare, deadline: float) -> Run:
+        """The same with the row that ``prepare`` makes, off the event loop; raises what it raises, too."""
 
 
 class Answers(Protocol):
@@ -113,17 +116,13 @@ class Predictor:
         models: Models,
         arms: Arms,
         answers: Answers,
-        decoders: Executor,
-        admission: Admission,
         observer: Observer,
         defaults: Defaults,
     ) -> None:
         self._models = models
         self._arms = arms
         self._answers = answers
-        self._decoders = decoders
         self._observer = observer
-        self._admission = admission
         self._defaults = defaults
 
     async def classify(self, picture: Picture, options: Options, context: RequestContext) -> dict[str, Any]:
@@ -219,15 +218,14 @@ class Predictor:
         if version.spec.image is None:
             raise ServiceError("wrong_input_kind", f"The model {version.key.id!r} takes features, not pictures.")
         digest = await picture.digest()
-        result = self._answers.get(self._answer_key(digest, version, options))
+        result = self._answers.get(key := self._answer_key(digest, version, options))
         if result is None:
-            # A URL's digest may have been a memory; only what the bytes themselves say may name a new answer.
             data = await picture.read()
-            digest = await picture.digest()
-            key = self._answer_key(digest, version, options)
-            hit = (result := self._answers.get(key)) is not None
-        else:
-            hit = True
+            # A URL's digest may have been a memory; only what the bytes themselves say may name a new answer.
+            if (read := await picture.digest()) != digest:
+                digest, key = read, self._answer_key(read, version, options)
+                result = self._answers.get(key)
+        hit = result is not None
         self._observer.cache_looked_up(hit=hit)
         if result is None:
             result = await self._answers.compute_once(key, lambda: self._classify_now(data, version, options, deadline))
@@ -252,9 +250,8 @@ class Predictor:
     ) -> dict[str, Any]:
         spec = version.spec.served
         assert spec.output is not None
-        async with self._admission.turn(str(version.key), deadline):
-            tensor = await self._decode(data, spec)
-            run = await self._run(version, tensor, 1, deadline)
+        prepare = partial(image_inputs, data, spec, self._defaults.max_pixels)
+        run = await self._observed(version, self._models.run_prepared(version, prepare, deadline))
         scores = class_probabilities(run.outputs[spec.output.name], spec.output)
         ranked = rank(scores[0], spec.labels, top_k=self._top_k(options), threshold=self._threshold(options, spec))
         return {
@@ -266,15 +263,15 @@ class Predictor:
             "inference_time_ms": _milliseconds(run.seconds),
         }
 
-    async def _decode(self, data: bytes, spec: ModelSpec) -> dict[str, np.ndarray]:
-        """Decode off the event loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, image_inputs, data, spec, self._defaults.max_pixels)
-
     async def _run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
+        return await self._observed(version, self._models.run(version, inputs, rows, deadline))
+
+    async def _observed(self, version: ModelVersion, running: Awaitable[Run]) -> Run:
         key = version.key
         try:
-            run = await self._models.run(version, inputs, rows, deadline)
+            run = await running
+        except ImageError:  # the picture is at fault, and no model was asked
+            raise
         except Exception:
             self._observer.predicted(key.id, key.version, ok=False)
             raise

@@ -17,6 +17,8 @@ import numpy as np
 from preprocessing.spec import ModelSpec
 from runners import errors
 from runners.errors import RunnerError
+from runners.preparation import Preparation
+from runners.rows import Prepare
 from runners.runner import Run
 
 Answer = dict[str, Any]
@@ -55,12 +57,13 @@ async def answer(running: Awaitable[Run]) -> Answer:
 
 
 class RemoteRunner:
-    """The runner's port over a dependent service."""
+    """The runner's port over a dependent service; inputs are prepared here, for ``max_queue`` callers at a time."""
 
-    def __init__(self, transport: Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: Transport, loop: asyncio.AbstractEventLoop, *, max_queue: int) -> None:
         self._transport = transport
         self._loop = loop
         self._keys: dict[str, None] = {}
+        self._preparation = Preparation(max_queue)
 
     def load(self, key: str, path: Path, spec: ModelSpec) -> None:
         """Note the key: the service's own follower loads the model, and is waited for as every worker is."""
@@ -85,6 +88,11 @@ class RemoteRunner:
             raise _ERRORS.get(answer["code"], RunnerError)(answer["message"])
         return Run(**answer)
 
+    async def run_prepared(self, key: str, prepare: Prepare, *, deadline: float) -> Run:
+        """Run there what ``prepare`` makes here; raises RunnerError, and what ``prepare`` raises."""
+        async with self._preparation.prepared(prepare, deadline) as inputs:
+            return await self.run(key, inputs, rows=1, deadline=deadline)
+
     def prove(self, key: str) -> None:
         """Run made-up inputs there.  Blocks; not to be called on the loop's own thread.  Raises RunnerError."""
         reason = asyncio.run_coroutine_threadsafe(self._transport.prove(key), self._loop).result()
@@ -92,4 +100,5 @@ class RemoteRunner:
             raise RunnerError(reason)
 
     def close(self) -> None:
-        """Nothing is held here."""
+        """Prepare nothing any more."""
+        self._preparation.close()

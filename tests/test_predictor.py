@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from preprocessing.errors import ImageError
 from runners.errors import Overloaded
+from runners.rows import Prepare
 from runners.runner import Run
-from serving.admission import Admission
 from serving.arms import Opened
 from serving.observability.request_context import RequestContext
 from serving.predictor import Defaults, Options, Predictor
@@ -23,15 +22,15 @@ from tests.pictures import RED, picture
 
 
 class Models:
-    """Answers when it may, and counts what came."""
+    """Prepares what comes, and finds it red; or fails."""
 
-    def __init__(self) -> None:
-        self.may_answer = asyncio.Event()
-        self.asked = asyncio.Semaphore(0)
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
 
-    async def run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
-        self.asked.release()
-        await self.may_answer.wait()
+    async def run_prepared(self, version: ModelVersion, prepare: Prepare, deadline: float) -> Run:
+        if self._failure is not None:
+            raise self._failure
+        prepare()
         assert version.spec.output is not None
         return Run({version.spec.output.name: np.array([[9.0, 0.0, 0.0]], np.float32)}, 0.001, 1)
 
@@ -65,11 +64,14 @@ class NoCache:
         return await factory()
 
 
-class Nobody:
-    """Counts nothing."""
+class Observer:
+    """Notes how predictions ended."""
 
-    def predicted(self, *_: Any, **__: Any) -> None:
-        pass
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+
+    def predicted(self, model_id: str, version: str, *, ok: bool, seconds: float | None = None) -> None:
+        self.told.append(ok)
 
     def cache_looked_up(self, *, hit: bool) -> None:
         pass
@@ -78,11 +80,14 @@ class Nobody:
 class Sent:
     """One picture."""
 
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
     async def digest(self) -> str:
         return "0" * 64
 
     async def read(self) -> bytes:
-        return picture(RED)
+        return self._data
 
 
 @pytest.fixture
@@ -93,28 +98,26 @@ def version(tmp_path: Path) -> ModelVersion:
     return ModelVersion(ModelKey("colors", "v1"), "colors", spec, "0" * 64, 1, path, datetime.now(UTC), "t", "t")
 
 
-@pytest.fixture
-def decoders() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+async def test_a_picture_that_cannot_be_read_is_no_failure_of_the_model(version: ModelVersion) -> None:
+    observer = Observer()
+    predictor = Predictor(Models(), Arms(version), NoCache(), observer, Defaults())  # type: ignore[arg-type]
+
+    async def ask(data: bytes) -> dict[str, Any]:
+        return await predictor.classify(Sent(data), Options(), RequestContext("a-request"))
+
+    with pytest.raises(ImageError):
+        await ask(b"no picture")
+    assert observer.told == []
+
+    assert (await ask(picture(RED)))["predicted_label"] == "red"
+    assert observer.told == [True]
 
 
-async def test_a_crowd_of_pictures_is_turned_away_before_the_decoders_and_served_again_afterwards(
-    version: ModelVersion, decoders: ThreadPoolExecutor
-) -> None:
-    models = Models()
-    admission = Admission(crowd=2, room=lambda: 2)
-    predictor = Predictor(models, Arms(version), NoCache(), decoders, admission, Nobody(), Defaults())  # type: ignore[arg-type]
+async def test_an_overloaded_model_is_a_failure(version: ModelVersion) -> None:
+    observer = Observer()
+    predictor = Predictor(Models(Overloaded("full")), Arms(version), NoCache(), observer, Defaults())  # type: ignore[arg-type]
 
-    def ask() -> asyncio.Task[dict[str, Any]]:
-        return asyncio.create_task(predictor.classify(Sent(), Options(), RequestContext("a-request")))
-
-    waiting = [ask(), ask()]
-    for _ in waiting:
-        await models.asked.acquire()
     with pytest.raises(Overloaded):
-        await ask()
-    models.may_answer.set()
+        await predictor.classify(Sent(picture(RED)), Options(), RequestContext("a-request"))
 
-    assert [(await each)["predicted_label"] for each in waiting] == ["red"] * 2
-    assert (await ask())["predicted_label"] == "red"
+    assert observer.told == [False]
