@@ -38,11 +38,13 @@ class Watchdog:
 
     def watch(self, run: Terminable, deadline: float) -> None:
         """Terminate ``run`` at ``deadline``, or up to a ``TICK`` later, unless it is released before."""
-        with self._changed:
-            self._watched[id(run)] = (deadline, run)
-            self._last_watch = time.monotonic()
-            self._start()
-            if self._asleep:
+        self._watched[id(run)] = (deadline, run)
+        self._last_watch = time.monotonic()
+        # Without the lock, which would cost a short run as much as all the rest of this: the thread looks at what is
+        # watched once more after it has said that it sleeps.
+        if self._asleep or self._thread is None:
+            with self._changed:
+                self._start()
                 self._asleep = False
                 self._changed.notify()
 
@@ -67,12 +69,13 @@ class Watchdog:
                 run.terminate = True
 
     def _sleep_if_idle(self) -> None:
+        if self._watched or time.monotonic() - self._last_watch < LINGER:
+            return
         with self._changed:
-            if self._watched or time.monotonic() - self._last_watch < LINGER:
-                return
             self._asleep = True
-            while self._asleep:
+            while self._asleep and not self._watched:
                 self._changed.wait()
+            self._asleep = False
 
 
 WATCHDOG = Watchdog()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
@@ -12,10 +13,12 @@ from preprocessing.errors import InputError
 from serving.errors import ServiceError, public_error
 from serving.observability.request_context import RequestContext
 from serving.outcome import NOTHING, Outcome
-from serving.records.prediction import Prediction
+from serving.records.prediction import Prediction, Promise
 from serving.registry.records import ModelKey, ModelVersion, key_of
 from serving.shadows import Shadows
 from serving.traffic.running import Running
+
+_log = logging.getLogger(__name__)
 
 Digest = Callable[[], Awaitable[str]]
 Again = Callable[[ModelVersion], Awaitable[tuple[Outcome, bool]]]
@@ -38,8 +41,11 @@ class Versions(Protocol):
 class Ledger(Protocol):
     """Who writes down what became of requests."""
 
-    def add(self, prediction: Prediction) -> None:
-        """One ended."""
+    def promise(self) -> Promise | None:
+        """One ended, and is added when its answer is on its way."""
+
+    def add(self, prediction: Prediction, promise: Promise | None = None) -> None:
+        """One ended, the one that was promised or another."""
 
     def copy_dropped(self, split: str) -> None:
         """A copy for the shadow of that plan was not run: there was other work."""
@@ -90,34 +96,41 @@ class Arms:
         self,
         opened: Opened,
         context: RequestContext,
-        started: float,
-        outcome: Outcome,
+        latency_ms: float,
+        judge: Callable[[], Outcome],
         *,
         again: Again,
         cached: bool = False,
         digest: str | None = None,
     ) -> None:
-        """``opened`` answered; ``started`` is a ``time.perf_counter()``.  The shadow gets its copy, if there is one."""
-        key, split = opened.version.key, opened.split
-        self._ledger.add(
-            Prediction(
-                context.request_id,
-                time.time(),
-                key.id,
-                key.version,
-                (time.perf_counter() - started) * 1000,
-                outcome.label,
-                outcome.confidence,
-                outcome.probabilities,
-                cached,
-                split.plan.id if split else None,
-                digest=digest,
+        """``opened`` answered, in ``latency_ms``.  The shadow gets its copy, if there is one.
+
+        What it said, which ``judge`` tells, is written down when the answer is on its way: its caller need not wait.
+        """
+        promise, at, key, split = self._ledger.promise(), time.time(), opened.version.key, opened.split
+
+        def write_down() -> None:
+            outcome = _judged(judge)
+            self._ledger.add(
+                Prediction(
+                    context.request_id,
+                    at,
+                    key.id,
+                    key.version,
+                    latency_ms,
+                    outcome.label,
+                    outcome.confidence,
+                    outcome.probabilities,
+                    cached,
+                    split.plan.id if split else None,
+                    digest=digest,
+                ),
+                promise,
             )
-        )
-        if split is None or split.plan.shadow is None:
-            return
-        copy = _Copy(context.request_id, split.plan.id, split.plan.shadow, outcome.label, digest)
-        self._shadows.offer(lambda: self._run_copy(copy, again), lambda: self._ledger.copy_dropped(copy.split))
+            if split is not None and split.plan.shadow is not None:
+                self._offer(_Copy(context.request_id, split.plan.id, split.plan.shadow, outcome.label, digest), again)
+
+        context.afterwards.append(write_down)
 
     def failed(self, opened: Opened, context: RequestContext, started: float, error: BaseException) -> None:
         """``opened`` could not answer; what the caller did wrong is not held against the version."""
@@ -136,6 +149,9 @@ class Arms:
                 error=code,
             )
         )
+
+    def _offer(self, copy: _Copy, again: Again) -> None:
+        self._shadows.offer(lambda: self._run_copy(copy, again), lambda: self._ledger.copy_dropped(copy.split))
 
     async def _run_copy(self, copy: _Copy, again: Again) -> None:
         started = time.perf_counter()
@@ -173,6 +189,15 @@ class _Copy:
     shadow: str
     answered: str | None
     digest: str | None
+
+
+def _judged(judge: Callable[[], Outcome]) -> Outcome:
+    """What ``judge`` tells; nothing where it fails, for the answer has been given all the same."""
+    try:
+        return judge()
+    except Exception:
+        _log.exception("an answer could not be judged")
+        return NOTHING
 
 
 def _agreed(answered: str | None, copied: str | None) -> bool | None:

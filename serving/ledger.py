@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.observability.metrics import Metrics
-from serving.records.prediction import Prediction
+from serving.records.prediction import Prediction, Promise
 from serving.records.recorder import Recorder, RecorderStats
 
 
@@ -15,10 +15,14 @@ class Ledger:
         self._metrics = metrics
         self._told = RecorderStats(0, 0, 0)
 
-    def add(self, prediction: Prediction) -> None:
-        """One prediction ended."""
+    def promise(self) -> Promise | None:
+        """One prediction ended, and is added when its answer is on its way."""
+        return None if self._recorder is None else self._recorder.promise()
+
+    def add(self, prediction: Prediction, promise: Promise | None = None) -> None:
+        """One prediction ended, the one that was promised or another."""
         if self._recorder is not None:
-            self._recorder.add(prediction)
+            self._recorder.add(prediction, promise)
         if prediction.split is not None:
             self._count(prediction, prediction.split)
 

@@ -144,9 +144,9 @@ class Predictor:
             copied = await self._classified(version, picture, options, context.deadline)
             return picture_outcome(copied.answer), copied.cached
 
-        outcome = picture_outcome(found.answer)
-        self._arms.answered(opened, context, started, outcome, again=again, cached=found.cached, digest=found.digest)
-        envelope = {**_envelope(opened, context, started), "cached": found.cached}
+        latency, judge = _milliseconds(time.perf_counter() - started), partial(picture_outcome, found.answer)
+        self._arms.answered(opened, context, latency, judge, again=again, cached=found.cached, digest=found.digest)
+        envelope = {**_envelope(opened, context, latency), "cached": found.cached}
         return {**found.answer, **envelope, **({"inference_time_ms": 0.0} if found.cached else {})}
 
     async def run(
@@ -165,16 +165,18 @@ class Predictor:
         opened = await self.open(options, context, lambda: _digest_of(features if inputs is None else inputs))
 
         async def again(version: ModelVersion) -> tuple[Outcome, bool]:
-            return (await self._run_features(version, features, inputs, context.deadline))[1], False
+            _, judge = await self._run_features(version, features, inputs, context.deadline)
+            return judge(), False
 
         try:
-            result, outcome = await self._run_features(opened.version, features, inputs, context.deadline)
+            result, judge = await self._run_features(opened.version, features, inputs, context.deadline)
         except BaseException as error:
             self._arms.failed(opened, context, started, error)
             raise
         context.cached = False
-        self._arms.answered(opened, context, started, outcome, again=again)
-        return {**result, **_envelope(opened, context, started), "cached": False}
+        latency = _milliseconds(time.perf_counter() - started)
+        self._arms.answered(opened, context, latency, judge, again=again)
+        return {**result, **_envelope(opened, context, latency), "cached": False}
 
     async def open(self, options: Options, context: RequestContext, digest: Digest) -> Opened:
         """The version that answers ``options``; ``context`` hears of it.  ``digest`` tells inputs apart.
@@ -211,7 +213,11 @@ class Predictor:
         except BaseException as error:
             self._arms.failed(opened, context, started, error)
             raise
-        self._arms.answered(opened, context, started, _tensors_outcome(run, rows, version.spec), again=again)
+        latency, judge = (
+            _milliseconds(time.perf_counter() - started),
+            partial(_tensors_outcome, run, rows, version.spec),
+        )
+        self._arms.answered(opened, context, latency, judge, again=again)
         return run
 
     async def _classified(self, version: ModelVersion, picture: Picture, options: Options, deadline: float) -> _Found:
@@ -233,13 +239,13 @@ class Predictor:
 
     async def _run_features(
         self, version: ModelVersion, features: Any, inputs: Mapping[str, Any] | None, deadline: float
-    ) -> tuple[dict[str, Any], Outcome]:
+    ) -> tuple[dict[str, Any], Callable[[], Outcome]]:
         spec = version.spec
         batch = feature_batch(features, spec) if inputs is None else named_batch(inputs, spec)
         run = await self._run(version, batch.arrays, batch.rows, deadline)
         answer = _outputs(run, spec, batch)
         answer["inference_time_ms"] = _milliseconds(run.seconds)
-        return answer, features_outcome(answer["prediction"], answer["outputs"], spec) if batch.rows == 1 else NOTHING
+        return answer, partial(_features_outcome, answer, batch.rows, spec)
 
     def _answer_key(self, digest: str, version: ModelVersion, options: Options) -> str:
         asked = {"top_k": self._top_k(options), "threshold": self._threshold(options, version.spec)}
@@ -301,6 +307,10 @@ def _outputs(run: Run, spec: ModelSpec, batch: FeatureBatch) -> dict[str, Any]:
     return {**answer, "non_finite": True} if non_finite else answer
 
 
+def _features_outcome(answer: Mapping[str, Any], rows: int, spec: ModelSpec) -> Outcome:
+    return features_outcome(answer["prediction"], answer["outputs"], spec) if rows == 1 else NOTHING
+
+
 def _tensors_outcome(run: Run, rows: int, spec: ModelSpec) -> Outcome:
     return tensors_outcome(run.outputs, spec) if rows == 1 else NOTHING
 
@@ -309,7 +319,7 @@ async def _digest_of(value: Any) -> str:
     return sha256_hex(orjson.dumps(value))
 
 
-def _envelope(opened: Opened, context: RequestContext, started: float) -> dict[str, Any]:
+def _envelope(opened: Opened, context: RequestContext, latency_ms: float) -> dict[str, Any]:
     version = opened.version
     return {
         "request_id": context.request_id,
@@ -317,7 +327,7 @@ def _envelope(opened: Opened, context: RequestContext, started: float) -> dict[s
         "model_version": version.key.version,
         "arm": opened.arm,
         "mode": version.spec.execution.mode,
-        "latency_ms": _milliseconds(time.perf_counter() - started),
+        "latency_ms": latency_ms,
         "timestamp": timestamp(),
     }
 

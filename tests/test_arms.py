@@ -45,10 +45,17 @@ class Ledger:
 
     def __init__(self) -> None:
         self.told: list[Prediction] = []
+        self.promised: list[float] = []
         self.dropped = 0
 
-    def add(self, prediction: Prediction) -> None:
+    def promise(self) -> float:
+        self.promised.append(len(self.promised) + 0.5)
+        return self.promised[-1]
+
+    def add(self, prediction: Prediction, promise: float | None = None) -> None:
         self.told.append(prediction)
+        if promise is not None:
+            self.promised.remove(promise)
 
     def copy_dropped(self, split: str) -> None:
         self.dropped += 1
@@ -114,7 +121,8 @@ async def answer(each: Arms, context: RequestContext, *, cached: bool = False, s
         return Outcome(cast(str, shadow), 0.6), cached
 
     opened = await each.open("iris", "anybody", digest)
-    each.answered(opened, context, time.perf_counter(), Outcome("cat", 0.9), again=again, cached=cached, digest="abc")
+    each.answered(opened, context, 2.5, lambda: Outcome("cat", 0.9), again=again, cached=cached, digest="abc")
+    context.finish()
     for _ in range(4):
         await asyncio.sleep(0)
 
@@ -124,14 +132,33 @@ async def test_an_answer_is_put_on_record(context: RequestContext) -> None:
     await answer(arms(Registry("iris@v1"), ledger), context)
 
     (told,) = ledger.told
-    assert (told.request_id, told.model_id, told.version, told.label, told.confidence) == (
+    assert (told.request_id, told.model_id, told.version, told.latency_ms, told.label, told.confidence) == (
         "request-1",
         "iris",
         "v1",
+        2.5,
         "cat",
         0.9,
     )
     assert (told.split, told.shadow, told.cached, told.error, told.digest) == (None, False, False, None, "abc")
+
+
+def failing() -> Outcome:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("judge", "label"), [(lambda: Outcome("cat", 0.9), "cat"), (failing, None)])
+async def test_an_answer_is_judged_when_it_is_on_its_way_and_promised_until_then(
+    context: RequestContext, judge: Callable[[], Outcome], label: str | None
+) -> None:
+    ledger = Ledger()
+    each = arms(Registry("iris@v1"), ledger)
+
+    each.answered(await each.open("iris", None, digest), context, 2.5, judge, again=nobody_asks)
+    assert (len(ledger.promised), ledger.told) == (1, [])
+
+    context.finish()
+    assert (ledger.promised, [told.label for told in ledger.told]) == ([], [label])
 
 
 @pytest.mark.parametrize(

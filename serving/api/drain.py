@@ -35,7 +35,6 @@ class Drain:
         self._replaced: dict[signal.Signals, Any] = {}
         self._in_flight: set[asyncio.Task[Any]] = set()
         self._idle = asyncio.Event()
-        self._idle.set()
 
     @property
     def draining(self) -> bool:
@@ -45,12 +44,11 @@ class Drain:
     def enter(self, task: asyncio.Task[Any]) -> None:
         """``task`` serves a request; it may be cancelled when the time is over."""
         self._in_flight.add(task)
-        self._idle.clear()
 
     def exit(self, task: asyncio.Task[Any]) -> None:
         """``task`` has answered its request."""
         self._in_flight.discard(task)
-        if not self._in_flight:
+        if self._signal is not None and not self._in_flight:
             self._idle.set()
 
     def install(self, loop: asyncio.AbstractEventLoop, on_drain: Callable[[], None] = lambda: None) -> None:
@@ -85,6 +83,8 @@ class Drain:
         signal.setitimer(signal.ITIMER_REAL, self._seconds + _LAST_RESORT)
         logger.info("draining: %d requests in flight", len(self._in_flight))
         on_drain()
+        if not self._in_flight:
+            self._idle.set()
         self._ending = asyncio.get_running_loop().create_task(self._end(self._replaced[number]))
 
     async def _end(self, handler: Any) -> None:

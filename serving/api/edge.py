@@ -130,6 +130,7 @@ class Edge:
 
     def _finished(self, request: _Exchange, seconds: float) -> None:
         scope, context, status = request.scope, request.context, request.reply.status or 499
+        context.finish()
         self._metrics.request_finished(scope["method"], context.route, status, seconds)
         if status >= 400 or context.route not in _QUIET:
             self._access_log.write(access_line(scope["method"], context, status, seconds))

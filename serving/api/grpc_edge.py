@@ -167,6 +167,7 @@ class GrpcEdge:
         return failure
 
     def _finished(self, context: RequestContext, status: int, seconds: float) -> None:
+        context.finish()
         self._metrics.request_finished("POST", context.route, status, seconds)
         if status >= 400 or context.route not in _QUIET:
             self._access_log.write(access_line("POST", context, status, seconds))

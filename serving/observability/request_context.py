@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
@@ -17,7 +18,8 @@ class RequestContext:
 
     ``deadline`` is a ``time.monotonic()`` value; ``model_id`` and ``model_version`` are what answered;
     ``sticky_key`` is what the caller wants to get the same version for, again and again;
-    ``error`` is the error code of a failure; ``actor`` is who called: "local", "anonymous" or a key's fingerprint.
+    ``error`` is the error code of a failure; ``actor`` is who called: "local", "anonymous" or a key's fingerprint;
+    ``afterwards`` is what its caller need not wait for.
     """
 
     request_id: str
@@ -29,6 +31,13 @@ class RequestContext:
     cached: bool | None = None
     sticky_key: str | None = None
     error: str | None = None
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Do what was left for afterwards; to be called on the event loop once the answer is on its way."""
+        for work in self.afterwards:
+            work()
+        self.afterwards.clear()  # the work knows the context: together they would wait for a garbage collection
 
 
 _current: ContextVar[RequestContext] = ContextVar("request")

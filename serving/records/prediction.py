@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+Promise = float
+"""The moment (``time.monotonic()``) from which a prediction is on its way to the record."""
+
 
 class Prediction(NamedTuple):
     """What a version made of one request.  A tuple, because one is made for every request.

@@ -16,7 +16,7 @@ from typing import Any
 
 from serving.records.database import connect, request_key
 from serving.records.marks import Mark
-from serving.records.prediction import Prediction
+from serving.records.prediction import Prediction, Promise
 from serving.records.retention import CHUNK, Retention, prune
 
 FLUSH_S = 0.2
@@ -74,6 +74,7 @@ class Recorder:
         self._interval = interval
         self._clock = clock
         self._waiting: deque[Prediction] = deque(maxlen=capacity)
+        self._promised: deque[Promise] = deque()
         self._handover = threading.Lock()
         self._written = self._dropped = 0
         self._failing = False
@@ -84,9 +85,21 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="lens-records", daemon=True)
         self._thread.start()
 
-    def add(self, prediction: Prediction) -> None:
-        """Remember ``prediction``, before its answer is sent: a feedback may follow at once."""
+    def promise(self) -> Promise:
+        """A prediction is on its way; to be called before its answer is sent, for a feedback may follow at once.
+
+        Until it is added, this worker is not said to have written down what it answered.
+        """
+        moment = time.monotonic()
         with self._handover:
+            self._promised.append(moment)
+        return moment
+
+    def add(self, prediction: Prediction, promise: Promise | None = None) -> None:
+        """Remember ``prediction``, which keeps ``promise``; without one, before its answer is sent."""
+        with self._handover:
+            if promise is not None:
+                self._promised.remove(promise)
             if len(self._waiting) == self._waiting.maxlen:
                 self._dropped += 1
             self._waiting.append(prediction)
@@ -109,7 +122,8 @@ class Recorder:
         self._round()
 
     def _round(self) -> None:
-        began = time.monotonic()
+        with self._handover:
+            began = self._promised[0] if self._promised else time.monotonic()
         try:
             written = self._flush()
             self._mark.move(began)
@@ -152,9 +166,9 @@ class Recorder:
     def _insert(self, batch: list[Prediction]) -> int:
         self._database.execute("BEGIN IMMEDIATE")
         try:
-            for rows in _portions([_row(each) for each in batch]):
-                statement = _INSERT + ", ".join([f"({_VALUES})"] * len(rows))
-                self._database.execute(statement, list(chain.from_iterable(rows)))
+            for portion in _portions(batch):
+                statement = _INSERT + ", ".join([f"({_VALUES})"] * len(portion))
+                self._database.execute(statement, list(chain.from_iterable(map(_row, portion))))
             self._database.execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:
@@ -191,17 +205,17 @@ def _row(prediction: Prediction) -> tuple[Any, ...]:
     return (request_key(prediction.request_id), *prediction)
 
 
-def _portions(rows: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows, many at a time, in a few sizes so that SQLite keeps their statements.
+def _portions(batch: list[Prediction]) -> Iterator[list[Prediction]]:
+    """The predictions, many at a time, in a few sizes so that SQLite keeps their statements.
 
     A statement a row, as ``executemany`` runs them, lets go of Python's lock and waits for it again each time: beside
-    a busy event loop that cost both of them more than the writing.
+    a busy event loop that cost both of them more than the writing.  Larger portions hold it for longer.
     """
     at, size = 0, PORTION
-    while at < len(rows):
-        while size > len(rows) - at:
+    while at < len(batch):
+        while size > len(batch) - at:
             size //= 2
-        yield rows[at : at + size]
+        yield batch[at : at + size]
         at += size
 
 

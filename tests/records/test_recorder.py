@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from serving.records.database import RecordsError, connect, connected, prepare
+from serving.records.marks import all_past
 from serving.records.prediction import Prediction
 from serving.records.recorder import Recorder
 from serving.records.retention import CHUNK, Retention, prune
@@ -57,6 +58,21 @@ def test_what_waits_is_written_within_the_interval_and_at_the_end(tmp_path: Path
     slow.add(prediction("second"))
     slow.close()
     assert rows(path) == [("first",), ("second",)]
+
+
+def test_what_is_promised_is_waited_for(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, prepare(tmp_path), retention=Retention(), interval=0.01, clock=lambda: 1000.0)
+    first, second = recorder.promise(), recorder.promise()
+    recorder.add(prediction("second"), second)
+    until(lambda: recorder.stats().written == 1)
+    until(lambda: all_past(tmp_path, first))
+    assert not all_past(tmp_path, time.monotonic())
+
+    recorder.add(prediction("first"), first)
+    kept = time.monotonic()
+    until(lambda: all_past(tmp_path, kept))
+    assert sorted(rows(tmp_path / "records.db")) == [("first",), ("second",)]
+    recorder.close()
 
 
 def test_of_too_many_that_wait_the_oldest_are_dropped_and_counted(tmp_path: Path) -> None:
