@@ -108,7 +108,7 @@ class Application:
         except CannotStart as error:
             end_server(str(error))
             raise
-        accept = install_fair_accept(loop, settings.home / "run")
+        accept = install_fair_accept(loop, settings.home / "run", keep_alive=settings.keep_alive_s)
         self._drain.install(loop, _both(accept.step_back, self._parts.retraining.step_back))
         await self._serve_grpc(self._parts)
         self._gauges = loop.create_task(keep_gauges(self._parts.runner, self._metrics, self._parts.ledger))

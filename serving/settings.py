@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     upload_deadline_s: float = Field(
         600, alias="LENS_UPLOAD_DEADLINE_S", gt=0, description="Deadline of an upload, seconds."
     )
+    keep_alive_s: float = Field(
+        75,
+        alias="LENS_KEEP_ALIVE_S",
+        gt=0,
+        description="Time a connection may be idle: longer than clients and proxies keep theirs.",
+    )
     drain_s: float = Field(15, alias="LENS_DRAIN_S", ge=0, description="Time in-flight requests get after SIGTERM.")
     max_queue: int = Field(256, alias="LENS_MAX_QUEUE", ge=64, description="Items that may wait for one model.")
     max_batch: int = Field(8, alias="LENS_MAX_BATCH", ge=1, description="Largest batch that is run at once.")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from serving.api.connection_counts import ConnectionCounts
+from serving.api.keep_alive import keep_alive as keep_open
 from serving.api.one_write import write_once
 
 logger = logging.getLogger(__name__)
@@ -33,15 +34,18 @@ _STEPPED_BACK = 1 << 32
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 
-def install_fair_accept(loop: asyncio.AbstractEventLoop, folder: Path, *, patience: float = _PATIENCE) -> FairAccept:
+def install_fair_accept(
+    loop: asyncio.AbstractEventLoop, folder: Path, *, keep_alive: float = 75.0, patience: float = _PATIENCE
+) -> FairAccept:
     """Make ``loop`` accept fairly from the socket it is going to serve; to be called in the lifespan's startup.
 
     Args:
         loop: the loop whose ``create_server`` the server calls next, with an inherited, already bound TCP ``sock``.
         folder: a private local folder that the workers share; several servers may share it, they do not mix.
+        keep_alive: seconds that a connection may be idle.
         patience: seconds that a peer whose turn it is gets to take a waiting connection.
     """
-    gate = FairAccept(loop, folder, patience)
+    gate = FairAccept(loop, folder, keep_alive, patience)
     loop.create_server = gate.create_server  # type: ignore[method-assign,assignment]
     return gate
 
@@ -53,9 +57,10 @@ class FairAccept:
     a folder that cannot be shared.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, folder: Path, patience: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, folder: Path, keep_alive: float, patience: float) -> None:
         self._loop = loop
         self._folder = folder
+        self._keep_alive = keep_alive
         self._patience = patience
         self._create_server: Callable[..., Any] = loop.create_server
         self._listener: _FairListener | None = None
@@ -71,10 +76,24 @@ class FairAccept:
             else:
                 sock.listen(options.get("backlog", 100))
                 self._listener = _FairListener(
-                    self._loop, sock, counts, factory, tls=options.get("ssl"), patience=self._patience
+                    self._loop,
+                    sock,
+                    counts,
+                    self._connections(factory),
+                    tls=options.get("ssl"),
+                    patience=self._patience,
                 )
                 return self._listener
         return await self._create_server(factory, *address, **options)
+
+    def _connections(self, factory: ProtocolFactory) -> ProtocolFactory:
+        def connection() -> asyncio.BaseProtocol:
+            protocol = factory()
+            write_once(protocol, self._loop)
+            keep_open(protocol, self._loop, self._keep_alive)
+            return protocol
+
+        return connection
 
     def step_back(self) -> None:
         """Leave new connections to peers that have not stepped back; where all have, they go on in turn."""
@@ -185,7 +204,6 @@ class _FairListener:
 
     async def _connect(self, connection: socket.socket) -> None:
         protocol = self._factory()
-        write_once(protocol, self._loop)
         lost = _call_when_lost(protocol, lambda: self._change_count(-1))
         try:
             await self._loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._tls)
