@@ -34,7 +34,7 @@ CALM_LOOKS = 5
 calm host, and the cores of a busy one belong to its callers.
 """
 
-LONE_RUNS = 4
+LONE_RUNS = 8
 """Runs in a row that met no other before one goes wide: of callers who come at random some find the host idle by
 chance, and the next one would find both cores taken, and wait longer than the wide run saved.
 """
