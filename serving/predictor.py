@@ -144,7 +144,8 @@ class Predictor:
             copied = await self._classified(version, picture, options, context.deadline)
             return picture_outcome(copied.answer), copied.cached
 
-        latency, judge = _milliseconds(time.perf_counter() - started), partial(picture_outcome, found.answer)
+        latency = _milliseconds(time.perf_counter() - started)
+        judge = partial(picture_outcome, found.answer)
         self._arms.answered(opened, context, latency, judge, again=again, cached=found.cached, digest=found.digest)
         envelope = {**_envelope(opened, context, latency), "cached": found.cached}
         return {**found.answer, **envelope, **({"inference_time_ms": 0.0} if found.cached else {})}
@@ -213,10 +214,8 @@ class Predictor:
         except BaseException as error:
             self._arms.failed(opened, context, started, error)
             raise
-        latency, judge = (
-            _milliseconds(time.perf_counter() - started),
-            partial(_tensors_outcome, run, rows, version.spec),
-        )
+        latency = _milliseconds(time.perf_counter() - started)
+        judge = partial(_tensors_outcome, run, rows, version.spec)
         self._arms.answered(opened, context, latency, judge, again=again)
         return run
 

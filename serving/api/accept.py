@@ -35,7 +35,7 @@ ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 
 def install_fair_accept(
-    loop: asyncio.AbstractEventLoop, folder: Path, *, keep_alive: float = 75.0, patience: float = _PATIENCE
+    loop: asyncio.AbstractEventLoop, folder: Path, *, keep_alive: float, patience: float = _PATIENCE
 ) -> FairAccept:
     """Make ``loop`` accept fairly from the socket it is going to serve; to be called in the lifespan's startup.
 

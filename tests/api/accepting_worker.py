@@ -43,7 +43,9 @@ class Server(uvicorn.Server):
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await receive()
-        gate = install_fair_accept(asyncio.get_running_loop(), Path(sys.argv[2]), patience=float(sys.argv[4]))
+        gate = install_fair_accept(
+            asyncio.get_running_loop(), Path(sys.argv[2]), keep_alive=75, patience=float(sys.argv[4])
+        )
         gates.append(gate)
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -233,7 +233,7 @@ def test_workers_of_another_server_in_the_same_folder_do_not_count(start: StartS
 
 async def test_a_socket_that_is_not_inherited_is_served_as_before(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
-    install_fair_accept(loop, tmp_path / "run")
+    install_fair_accept(loop, tmp_path / "run", keep_alive=75)
     server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
     assert isinstance(server, asyncio.Server)
     server.close()
@@ -246,7 +246,7 @@ async def test_a_folder_that_cannot_be_shared_is_said_and_served_as_before(
 ) -> None:
     (tmp_path / "run").write_text("in the way")
     loop = asyncio.get_running_loop()
-    install_fair_accept(loop, tmp_path / "run")
+    install_fair_accept(loop, tmp_path / "run", keep_alive=75)
     with socket.create_server(("127.0.0.1", 0)) as listener, caplog.at_level(logging.WARNING):
         server = await loop.create_server(asyncio.Protocol, sock=listener)
         assert isinstance(server, asyncio.Server)

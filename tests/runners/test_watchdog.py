@@ -40,6 +40,20 @@ def test_an_earlier_deadline_wakes_a_watchdog_that_sleeps_for_a_later_one() -> N
     assert not late.terminate
 
 
+def test_a_run_wakes_a_watchdog_that_has_fallen_asleep() -> None:
+    watchdog, short, late = Watchdog(), FakeRun(), FakeRun()
+    watchdog.watch(short, time.monotonic() + 3600)
+    watchdog.release(short)
+    ends = time.monotonic() + 10
+    while not watchdog._asleep:
+        assert time.monotonic() < ends, "it did not fall asleep"
+        threading.Event().wait(0.01)
+
+    watchdog.watch(late, time.monotonic() + 0.02)
+
+    assert late.ended.wait(5)
+
+
 def test_a_released_run_is_left_alone() -> None:
     watchdog, released, witness = Watchdog(), FakeRun(), FakeRun()
     deadline = time.monotonic() + 0.02
