@@ -110,13 +110,10 @@ def test_the_bar_shows_how_far_the_bytes_are_and_then_each_phase_that_the_server
     assert len(shares) > 2
     assert shares == sorted(shares)
     assert None in seen, "once all is sent the bar only moves: nobody knows how long the rest takes"
-    assert page.evaluate("() => window.phases") == [
-        "Send the file",
-        "Inspect it",
-        "Prove it in a sandbox",
-        "Store it",
-        "Warm it up on every worker",
-    ]
+    phases = page.evaluate("() => window.phases")
+    told = ["Send the file", "Inspect it", "Prove it in a sandbox", "Store it", "Warm it up on every worker"]
+    # Storing takes milliseconds: the next phase may be told before the page has drawn it.
+    assert phases in (told, [phase for phase in told if phase != "Store it"])
 
 
 def test_whoever_asks_for_progress_gets_events_and_in_the_last_one_the_answer(lens: LensServer) -> None:
