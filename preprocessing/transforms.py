@@ -14,14 +14,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from preprocessing.spec import ImageInput, Interpolation
-
-_FILTERS: dict[Interpolation, Image.Resampling] = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+from preprocessing.resize import resized
+from preprocessing.spec import ImageInput
 
 
 def to_tensor(image: Image.Image, spec: ImageInput) -> np.ndarray:
@@ -86,7 +80,7 @@ def _before_crop(spec: ImageInput) -> tuple[int, int]:
 def _sized(image: Image.Image, spec: ImageInput) -> Image.Image:
     height, width = spec.size
     if spec.resize == "squash":
-        return image.resize((width, height), _FILTERS[spec.interpolation])
+        return resized(image, (width, height), spec.interpolation)
     return _padded(image, spec) if spec.resize == "pad" else _cropped(image, spec)
 
 
@@ -99,7 +93,7 @@ def _cropped(image: Image.Image, spec: ImageInput) -> Image.Image:
     left, top = (resized_width - width) // 2, (resized_height - height) // 2
     x, y = image.width / resized_width, image.height / resized_height
     box = (left * x, top * y, (left + width) * x, (top + height) * y)
-    return image.resize((width, height), _FILTERS[spec.interpolation], box=box)
+    return resized(image, (width, height), spec.interpolation, box)
 
 
 def _padded(image: Image.Image, spec: ImageInput) -> Image.Image:
@@ -108,7 +102,7 @@ def _padded(image: Image.Image, spec: ImageInput) -> Image.Image:
     scale = min(width / image.width, height / image.height)
     inner_width, inner_height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     canvas = Image.new(image.mode, (width, height))
-    inner = image.resize((inner_width, inner_height), _FILTERS[spec.interpolation])
+    inner = resized(image, (inner_width, inner_height), spec.interpolation)
     canvas.paste(inner, ((width - inner_width) // 2, (height - inner_height) // 2))
     return canvas
 

@@ -169,7 +169,7 @@ def test_it_ends_by_its_deadline_and_does_not_wait_longer_for_others(registry: R
 @pytest.mark.parametrize(
     ("budget", "reason"),
     [
-        (Budget(seconds=0.5, memory_mb=2048, threads=1), "did not finish being quantized within"),
+        (Budget(seconds=0.05, memory_mb=2048, threads=1), "did not finish being quantized within"),
         (Budget(seconds=60, memory_mb=1, threads=1), "memory"),
     ],
 )

@@ -93,7 +93,7 @@ class TestGeometry:
 
         tensor = to_tensor(image, spec((64, 32), resize="squash"))
 
-        assert np.array_equal(tensor, np.asarray(image.resize((32, 64), Image.Resampling.BILINEAR)))
+        assert difference(tensor, np.asarray(image.resize((32, 64), Image.Resampling.BILINEAR))).max() <= 1
 
     @pytest.mark.parametrize(("picture", "bar"), [((200, 100), np.s_[:16]), ((100, 200), np.s_[:, :16])])
     def test_pad_keeps_the_whole_picture_centred_on_black(self, picture: tuple[int, int], bar: Any) -> None:
