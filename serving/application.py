@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ import structlog
 from bentoml._internal.context import server_context
 from starlette.types import ASGIApp
 
+from serving import garbage
 from serving.api.accept import install_fair_accept
 from serving.api.cors import Cors
 from serving.api.drain import Drain
@@ -112,9 +112,7 @@ class Application:
         self._drain.install(loop, _both(accept.step_back, self._parts.retraining.step_back))
         await self._serve_grpc(self._parts)
         self._gauges = loop.create_task(keep_gauges(self._parts.runner, self._metrics, self._parts.ledger))
-        # What stands now stays: a full collection would walk all of the frameworks' objects, a stall of 0.1 s.
-        gc.collect()
-        gc.freeze()
+        garbage.resume()
         log.info("ready", workers=settings.workers, pid=os.getpid())
 
     async def stop(self) -> None:

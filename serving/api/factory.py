@@ -13,6 +13,7 @@ from typing import Any
 from _bentoml_sdk import Service
 from starlette.types import ASGIApp
 
+from serving import garbage
 from serving.api.routes import Handler
 
 NativeHandlers = dict[str, Handler]
@@ -32,6 +33,7 @@ class LensService(Service[Any]):
         """
         if not is_main:
             return super().to_asgi(is_main)
+        garbage.pause()  # until the application has started
         # The framework's parent process never gets here, and starts a quarter sooner without this.
         from serving.api.lean_factory import LeanFactory
 
