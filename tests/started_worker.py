@@ -1,4 +1,4 @@
-"""A worker as the framework starts it, without its server: prints what the garbage collector does once it has started."""
+"""A worker as the framework starts it, without its server: prints what the garbage collector does after the start."""
 
 from __future__ import annotations
 
