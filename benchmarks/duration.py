@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.bench import FLOORS, LIMITS
+from benchmarks.bench import FLOORS, LIMITS, OWN_CODE
 from benchmarks.plan import PICTURE_WORKS, Plan
 from benchmarks.sections import closed_loop, growth, tuning
 
@@ -47,7 +47,8 @@ def _pictures(plan: Plan, section: str) -> float:
     one_round = len(LIMITS) * one_limit + servers * _visit(plan, points, seconds)
     arrivals = 1 + min(plan.half_load_peers, sum(peer.onnx_runtime for peer in peers)) if work.half_load else 0
     restarts = plan.rounds * sum(peer.key in NEVER_IDLE for peer in peers)
-    starts = len(FLOORS) * one_limit + (servers + restarts) * START_SECONDS + work.modes * OPTIMIZE_SECONDS
+    alone = (len(FLOORS) + len(OWN_CODE)) * one_limit
+    starts = alone + (servers + restarts) * START_SECONDS + work.modes * OPTIMIZE_SECONDS
     return starts + plan.rounds * (one_round + arrivals * _visit(plan, 1, plan.half_load_seconds))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.bench import LIMITS
+from benchmarks.bench import LIMITS, OWN_CODE
 from benchmarks.catalogue import CORES, LENS
 from benchmarks.results import Record
 from benchmarks.sections.closed_loop import CACHED
@@ -78,13 +78,14 @@ def _beside_peer(record: Record, model: str, connections: int, times: float) -> 
 
 
 def _beside_limit(record: Record, model: str, connections: int) -> Goal:
-    """Against the faster of the two limits, whichever graph Lens serves."""
+    """Against the faster of the peers' two limits, whichever graph Lens serves; its own code's is told beside them."""
     asked = f"{model}, {connections} conn.: at least {_OF_LIMIT} of the in-process limit"
     ours = rate_of(record.points, LENS, connections)
     limits = {name: rate for name in LIMITS if (rate := rate_of(record.points, name, 0)) is not None}
     if ours is None or not limits:
         return Goal(asked, "-", None)
     fastest = max(limits.values())
+    limits |= {name: rate for name in OWN_CODE if (rate := rate_of(record.points, name, 0)) is not None}
     others = ", ".join(f"{name} {rate:,.0f}: {ours / rate:.2f}" for name, rate in limits.items())
     return _ratio(asked, ours, fastest, _OF_LIMIT, others)
 

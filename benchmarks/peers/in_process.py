@@ -5,6 +5,7 @@
     steps      the peers' own code: resize, crop, scale in NumPy, then the float graph
     box        one resize of only the pixels that are needed, scale in NumPy, then the float graph
     pixels     the same resize, then the graph that takes the pixels and answers the best classes
+    own        what Lens does: the preprocessing, the fused graph and the ranking that it serves
     decode     only the decoding and that resize; its answer is their shape
     model      only that graph, on the same pixels again and again
 """
@@ -23,7 +24,7 @@ from PIL import Image
 
 from benchmarks.peers import options
 from benchmarks.peers.classifier import Iris, PictureClassifier, session
-from benchmarks.peers.preprocessing import CROP, RESIZE, decode, load_labels, load_recipe
+from benchmarks.peers.preprocessing import CROP, RESIZE, TOP_K, decode, load_labels, load_recipe
 
 WARM_UP = 0.5
 """Seconds of calls before the counted ones."""
@@ -84,6 +85,31 @@ class PixelsClassifier:
         return [{"label": self._labels[number], "probability": share} for share, number in ranked]
 
 
+class OwnCode:
+    """What a worker of Lens does with a picture, on one thread."""
+
+    def __init__(self) -> None:
+        # Only this kind needs the project itself.
+        from runners.fused_model import open_model
+        from serving.registry.inspect import inspect_model
+
+        path, recipe = options.models() / f"{options.model()}.onnx", load_recipe()
+        known = {"preset": "imagenet", "mean": list(recipe.mean), "std": list(recipe.std)}
+        spec = inspect_model(path, preprocessing=known, labels=tuple(load_labels()), threshold=0.0)
+        self._spec = spec.served
+        self._model = open_model(path, spec, threads=1, providers=["CPUExecutionProvider"])
+
+    def classify(self, data: bytes) -> Any:
+        """The best labels of a JPEG."""
+        from preprocessing.postprocess import class_probabilities, rank
+        from serving.predictor import image_inputs
+
+        spec = self._spec
+        scores = self._model.run(image_inputs(data, spec, 50_000_000))[spec.output.name]
+        best = rank(class_probabilities(scores, spec.output)[0], spec.labels, top_k=TOP_K, threshold=0.0).predictions
+        return [{"label": label, "probability": share} for label, share in best]
+
+
 def _work(kind: str, picture: Path) -> Callable[[], Any]:
     if kind == "features":
         iris = Iris()
@@ -98,6 +124,7 @@ def _work(kind: str, picture: Path) -> Callable[[], Any]:
         "steps": lambda: PictureClassifier(threads=1),
         "box": BoxClassifier,
         "pixels": PixelsClassifier,
+        "own": OwnCode,
     }
     classifier = kinds[kind]()
     return lambda: classifier.classify(data)[0]["label"]
