@@ -9,6 +9,7 @@ import ctypes
 import math
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -28,8 +29,13 @@ for each picture, 3.5 of 16 ms for one of two megapixels.
 """
 
 REST_S = 2.0
-"""Seconds without a run of several rows, and without an unload, after which a burst is over: who takes memory again at
-once should not have to fetch it from the system, nor wait while it goes back.
+"""Seconds without any run, and without an unload, after which a burst is over: who takes memory again at once should
+not have to fetch it from the system, nor wait while it goes back.
+"""
+
+PATIENCE_S = 30.0
+"""Seconds without a run of several rows, and without an unload, after which it is over though single rows still run:
+their callers then fetch from the system what they need, which is felt for 0.2 s.
 """
 
 _SHARED = (
@@ -46,12 +52,16 @@ class Arena:
     has one such arena.
     """
 
-    def __init__(self, rest: float = REST_S) -> None:
+    def __init__(
+        self, rest: float = REST_S, patience: float = PATIENCE_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rest = rest
+        self._patience = patience
+        self._clock = clock
         self._opening = threading.Lock()
         self._most: int | None = None
         self._nothing: Any = None
-        self._owed_at = -math.inf
+        self._ran_at = self._owed_at = -math.inf
         self._owes = threading.Event()
 
     def limit(self, most: int) -> None:
@@ -69,11 +79,21 @@ class Arena:
             if self._nothing is None:
                 self._open()
 
+    def ran(self, rows: int) -> None:
+        """A run of so many rows has ended; only several leave something to give back.  Less than a microsecond."""
+        self._ran_at = self._clock()
+        if rows > 1:
+            self.owe()
+
     def owe(self) -> None:
         """There is something to give back at the next rest.  Less than a microsecond."""
-        self._owed_at = time.monotonic()
+        self._owed_at = self._clock()
         if not self._owes.is_set():
             self._owes.set()
+
+    def gives_back_at(self) -> float:
+        """When what is owed is due, on the clock; every run may put that off."""
+        return min(max(self._ran_at, self._owed_at) + self._rest, self._owed_at + self._patience)
 
     def give_back(self) -> None:
         """Give the system what no run has at this moment, and what the C library keeps of what was freed."""
@@ -96,7 +116,7 @@ class Arena:
         while True:
             self._owes.wait()
             self._owes.clear()
-            while (wait := self._owed_at + self._rest - time.monotonic()) > 0:
+            while (wait := self.gives_back_at() - self._clock()) > 0:
                 time.sleep(wait)
             self.give_back()
 

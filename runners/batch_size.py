@@ -6,7 +6,12 @@ import math
 from bisect import bisect_right
 
 TOLERANCE = 1.02
-"""The smallest batch wins unless a larger one saves more than this: its items are answered earlier."""
+"""Sizes whose rows cost no more than so many times the best cost alike."""
+
+BRIEF = 0.05
+"""Seconds.  Of sizes that cost alike the largest is taken whose batch lasts no longer: threads change hands less often
+for it, which no run shows.  Of slower models it is the smallest, whose items are answered earlier.
+"""
 
 HOPELESS = 1.25
 """Beyond a batch in which a row costs so many times the best, no larger one is tried."""
@@ -22,12 +27,12 @@ TRIALS = 3
 RETRY_EVERY = 32
 """Every so many choices one of the sizes is tried whatever is known of it, so that every judgement can be revised."""
 
-_MEMORY = 16
+_MEMORY = 64
 _OUTLIER = 3.0
 
 
 class BatchSize:
-    """The cost of a row by size of batch, and the size that follows from it.
+    """The cost of a row by size of batch, what prepared it included, and the size that follows from it.
 
     Sizes are the powers of two up to ``largest``, and ``largest``; a batch of 3 counts as one of 2.
     On a CPU a row of a batch of 8 is rarely cheaper than one alone, on a GPU it costs a fraction: neither is assumed.
@@ -39,7 +44,7 @@ class BatchSize:
         self._choices = 0
 
     def record(self, rows: int, seconds: float) -> None:
-        """Learn that a run of ``rows`` rows took ``seconds``; a batch larger than the largest teaches nothing."""
+        """Learn that ``rows`` rows took ``seconds`` together; a batch larger than the largest teaches nothing."""
         if rows <= self._sizes[-1]:
             self._costs[bisect_right(self._sizes, rows) - 1].record(seconds / rows)
 
@@ -52,10 +57,12 @@ class BatchSize:
         self._choices += 1
         best = min(cost.known() for cost in self._costs)
         trial = self._trial(waiting, best)
-        return self._sizes[self._smallest_within(TOLERANCE * best) if trial is None else trial]
+        return self._sizes[self._worthwhile(TOLERANCE * best) if trial is None else trial]
 
-    def _smallest_within(self, limit: float) -> int:
-        return next(place for place, cost in enumerate(self._costs) if cost.known() <= limit)
+    def _worthwhile(self, limit: float) -> int:
+        good = [place for place, cost in enumerate(self._costs) if cost.known() <= limit]
+        brief = [place for place in good if self._sizes[place] * self._costs[place].known() <= BRIEF]
+        return max(brief, default=good[0])
 
     def _trial(self, waiting: int, best: float) -> int | None:
         """A size to be tried now: only when enough rows wait to fill it, and after the one below it."""
@@ -73,7 +80,7 @@ class BatchSize:
 
 
 class _Cost:
-    """Seconds a row: the best of the first samples, then a moving mean in which a stall counts for little."""
+    """Seconds a row: the best of the first samples, then a mean, at last a moving one; a stall counts for little."""
 
     __slots__ = ("_mean", "_samples")
 
@@ -89,4 +96,4 @@ class _Cost:
         if self._samples <= TRIALS:
             self._mean = min(self._mean, seconds)
         else:
-            self._mean += (min(seconds, self._mean * _OUTLIER) - self._mean) / _MEMORY
+            self._mean += (min(seconds, self._mean * _OUTLIER) - self._mean) / min(self._samples, _MEMORY)

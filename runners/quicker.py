@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-import math
+from collections import deque
 
 TRIALS = 3
-"""Runs each way, in turns, before it is judged; the best of them counts, for a machine's other work makes no run
-quicker.
+"""Runs each way, in turns, before it is judged at all."""
+
+REMEMBERED = 32
+"""Last runs each way, of which the best counts: a machine's other work makes no run quicker, and may well last longer
+than a few of them; what lasts longer than so many is how things are now.
 """
 
-JUDGED_EVERY = 600
-"""Runs until the next trial: what was judged while something else had the cores is not believed for ever, and the
-slower way gets so few that the 99th percentile does not feel them.
+DOUBTED_EVERY = 150
+"""Runs until one goes the other way: what was judged while something else had the cores is found out after one such
+period, and the slower way gets so few that the 99th percentile does not feel them.
 """
 
 
 class Quicker:
     """Chooses way 0, or way 1 where that is at least ``gain`` times as fast."""
 
-    __slots__ = ("_best", "_gain", "_runs")
+    __slots__ = ("_gain", "_recent", "_runs")
 
     def __init__(self, gain: float) -> None:
         self._gain = gain
         self._runs = 0
-        self._best = [math.inf, math.inf]
+        self._recent: tuple[deque[float], deque[float]] = (deque(maxlen=REMEMBERED), deque(maxlen=REMEMBERED))
 
     def choose(self) -> int:
         """The way of the next run."""
-        turn = self._runs % JUDGED_EVERY
         self._runs += 1
-        if turn == 0:
-            self._best = [math.inf, math.inf]
-        if turn < 2 * TRIALS:
-            return turn % 2
-        return int(self._best[1] * self._gain <= self._best[0])
+        tried = [len(seconds) for seconds in self._recent]
+        if min(tried) < TRIALS:
+            return int(tried[1] < tried[0])
+        quicker = int(min(self._recent[1]) * self._gain <= min(self._recent[0]))
+        return 1 - quicker if self._runs % DOUBTED_EVERY == 0 else quicker
 
     def record(self, way: int, seconds: float) -> None:
         """A run that way took so long."""
-        if self._runs % JUDGED_EVERY <= 2 * TRIALS:
-            self._best[way] = min(self._best[way], seconds)
+        self._recent[way].append(seconds)

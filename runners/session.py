@@ -96,8 +96,7 @@ class OnnxSession:
         try:
             return self._run_pieces(inputs, rows, options)
         finally:
-            if rows > 1:
-                ARENA.owe()
+            ARENA.ran(rows)
 
     def _run_pieces(self, inputs: Feed, rows: int, options: Any) -> Answer:
         size = self._fixed_rows

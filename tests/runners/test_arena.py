@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runners.arena import ARENA
+from runners.arena import ARENA, Arena
+from tests.clock import FakeClock
 
 MB = 1_000_000
 
@@ -84,7 +85,8 @@ import json, sys
 from pathlib import Path
 import numpy as np
 import psutil
-from runners.arena import ARENA
+from runners.arena import ARENA, Arena
+from tests.clock import FakeClock
 from runners.errors import InferenceFailed
 from runners.session import OnnxSession
 from tests.runners.onnx_files import CPU, INT64, one_tensor_spec, zeros
@@ -111,3 +113,19 @@ def test_a_run_whose_numbers_ask_for_more_than_the_limit_fails_and_the_others_go
     assert refusal.startswith("The model could not run on these inputs: ")
     assert "/" not in refusal and ".cc" not in refusal
     assert used < 400 * MB
+
+
+def test_single_runs_put_off_what_a_burst_is_owed_but_not_for_ever() -> None:
+    clock = FakeClock(0.0)
+    arena = Arena(rest=2.0, patience=30.0, clock=clock)
+
+    arena.ran(8)
+    assert arena.gives_back_at() == 2.0
+    clock.now = 1.5
+    arena.ran(1)
+    assert arena.gives_back_at() == 3.5
+    clock.now = 29.0
+    arena.ran(1)
+    assert arena.gives_back_at() == 30.0
+    arena.owe()
+    assert arena.gives_back_at() == 31.0

@@ -25,10 +25,16 @@ def test_nothing_is_batched_before_one_row_was_measured() -> None:
     assert BatchSize(8).choose(64) == 1
 
 
-def test_where_batches_do_not_pay_rows_run_one_at_a_time() -> None:
-    chosen = _learn(BatchSize(8), CPU.__getitem__)
+def test_where_batches_do_not_pay_rows_of_a_slow_model_run_one_at_a_time() -> None:
+    chosen = _learn(BatchSize(8), lambda rows: 6 * CPU[rows])
 
     assert chosen.count(1) > 80
+
+
+def test_of_sizes_that_cost_alike_the_largest_is_taken_whose_batch_is_brief() -> None:
+    chosen = _learn(BatchSize(8), {1: 10.0, 2: 9.9, 4: 9.95, 8: 9.8}.__getitem__)
+
+    assert chosen.count(4) > 80
 
 
 def test_where_batches_pay_they_grow_to_the_largest() -> None:
@@ -38,8 +44,8 @@ def test_where_batches_pay_they_grow_to_the_largest() -> None:
     assert chosen.count(8) > 80
 
 
-def test_the_smallest_of_the_sizes_that_pay_alike_is_taken() -> None:
-    chosen = _learn(BatchSize(8), {1: 10.0, 2: 8.0, 4: 7.9, 8: 7.95}.__getitem__)
+def test_the_smallest_of_the_sizes_that_pay_alike_is_taken_where_none_is_brief() -> None:
+    chosen = _learn(BatchSize(8), {1: 40.0, 2: 31.0, 4: 30.7, 8: 30.9}.__getitem__)
 
     assert chosen.count(2) > 80
 
@@ -88,6 +94,14 @@ def test_a_stall_among_the_first_runs_is_forgotten() -> None:
         sizes.record(1, seconds)
 
     assert sizes.row_seconds() == 1.0
+
+
+def test_a_size_that_was_lucky_at_first_is_soon_known_for_what_it_costs() -> None:
+    sizes = BatchSize(1)
+    for seconds in (0.5, *[1.0] * 9):
+        sizes.record(1, seconds)
+
+    assert sizes.row_seconds() > 0.8
 
 
 @pytest.mark.parametrize(("largest", "reached"), [(1, 1), (6, 6), (8, 8)])

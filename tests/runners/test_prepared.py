@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runners.batch_size import TRIALS
 from runners.batcher import Batcher
 from runners.errors import DeadlineExceeded, Overloaded
 from runners.item import Run
@@ -125,6 +126,26 @@ async def test_nobody_is_prepared_who_is_refused(batcher: Batcher, model: FakeMo
     await asyncio.to_thread(batcher.close)
 
     assert kitchen.prepared == [1.0, 2.0, 3.0]
+
+
+async def test_what_preparing_takes_counts_for_who_is_turned_away(model: FakeModel) -> None:
+    def slowly() -> Feed:
+        model.clock.now += 3.0
+        return rows(1.0)
+
+    model.seconds = 1.0
+    batcher = Batcher(model, batchable=True, max_batch=8, max_queue=3, clock=model.clock)
+    for _ in range(TRIALS):
+        run = await batcher.enqueue(slowly, 1, model.clock() + FAR)
+    await behind_a_held_run(batcher, model, slowly, slowly, slowly)
+
+    with pytest.raises(Overloaded) as refused:
+        await batcher.enqueue(slowly, 1, model.clock() + FAR)
+    model.release()
+    await asyncio.to_thread(batcher.close)
+
+    assert run.seconds == 1.0
+    assert refused.value.retry_after == 12
 
 
 async def test_nobody_is_prepared_whose_caller_has_gone(batcher: Batcher, model: FakeModel, kitchen: Kitchen) -> None:

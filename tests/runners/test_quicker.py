@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from runners.quicker import JUDGED_EVERY, TRIALS, Quicker
+from runners.quicker import DOUBTED_EVERY, REMEMBERED, TRIALS, Quicker
 
 
 def ways(quicker: Quicker, seconds: tuple[float, float], runs: int) -> list[int]:
@@ -28,11 +28,26 @@ def test_one_slow_run_of_a_trial_says_nothing() -> None:
     assert ways(quicker, (0.010, 0.005), 20)[-1] == 1
 
 
-def test_a_judgement_is_revised() -> None:
+def test_a_judgement_that_something_else_spoiled_is_revised_after_one_good_run() -> None:
     quicker = Quicker(1.1)
-    assert ways(quicker, (0.010, 0.020), JUDGED_EVERY)[-1] == 0
-    assert ways(quicker, (0.010, 0.005), JUDGED_EVERY)[-1] == 1
+    assert ways(quicker, (0.010, 0.020), 2 * TRIALS + 1)[-1] == 0
+
+    assert ways(quicker, (0.010, 0.005), DOUBTED_EVERY)[-2:] == [1, 1]
+
+
+def test_what_slows_a_few_runs_changes_nothing() -> None:
+    quicker = Quicker(1.1)
+    ways(quicker, (0.010, 0.005), 2 * TRIALS + 1)
+
+    assert set(ways(quicker, (0.010, 0.030), REMEMBERED - 2)) == {1}
+
+
+def test_what_stays_slow_does() -> None:
+    quicker = Quicker(1.1)
+    ways(quicker, (0.010, 0.005), 2 * TRIALS + 1)
+
+    assert ways(quicker, (0.010, 0.030), 2 * REMEMBERED)[-1] == 0
 
 
 def test_the_slower_way_gets_less_than_one_run_in_a_hundred() -> None:
-    assert ways(Quicker(1.1), (0.010, 0.005), 10 * JUDGED_EVERY).count(0) == 10 * TRIALS
+    assert ways(Quicker(1.1), (0.010, 0.005), 10 * DOUBTED_EVERY).count(0) == TRIALS + 10
