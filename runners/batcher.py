@@ -20,6 +20,10 @@ from runners.turn import Turn, batches
 logger = logging.getLogger(__name__)
 
 
+SWEEP_S = 0.01
+"""Seconds between two looks through a full queue for items that nobody waits for: each costs a tenth of a refusal."""
+
+
 class RunModel(Protocol):
     """The model itself: ``OnnxSession.run``, or anything that keeps its promises."""
 
@@ -71,6 +75,7 @@ class Batcher:
         self._inline = Inline(inline_below)
         self._turn = Turn(self._run_gathered)
         self._waiting: deque[Item] = deque()
+        self._swept_at = -math.inf
         self._running: set[Item] = set()
         self._runs = 0
         # The lock itself where nobody has to be told: a condition's costs a short run three times as much.
@@ -203,7 +208,8 @@ class Batcher:
         with self._changed:
             if self._refusal is not None:
                 raise self._refusal()
-            if len(self._waiting) >= self._max_queue:
+            if len(self._waiting) >= self._max_queue and self._clock() >= self._swept_at + SWEEP_S:
+                self._swept_at = self._clock()
                 self._waiting = deque(item for item in self._waiting if not item.abandoned)
             if len(self._waiting) >= self._max_queue:
                 raise Overloaded("Too many requests wait for this model.", retry_after=self._retry_after())
