@@ -8,6 +8,8 @@ Pillow's; so does everything where there is no wheel of it (``requirements.txt``
 
 from __future__ import annotations
 
+import logging
+
 from PIL import Image
 
 from preprocessing.spec import Interpolation
@@ -17,8 +19,15 @@ try:
 except ImportError:
     simd = None
 
+logger = logging.getLogger(__name__)
+
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels of the picture, fractions included."""
+
+_MOST_INTO_ONE = 4096
+"""Pixels in a row or column that the library makes one of: the rounding of its weights adds up, to 42 levels where
+three million become one.  Pictures that anybody wants to see stay far below.
+"""
 
 _FILTERS: dict[Interpolation, Image.Resampling] = {
     "nearest": Image.Resampling.NEAREST,
@@ -35,9 +44,21 @@ def resized(
 
     Pixels beside the box take part where the filter reaches them, as with Pillow's ``box=``.
     """
-    if simd is None or interpolation != "bilinear":
-        return image.resize(size, _FILTERS[interpolation], box=box)
-    return _bilinear(image, size, box or (0.0, 0.0, float(image.width), float(image.height)))
+    whole = (0.0, 0.0, float(image.width), float(image.height))
+    if simd is not None and interpolation == "bilinear" and _is_exact(size, box or whole):
+        try:
+            return _bilinear(image, size, box or whole)
+        except BaseException as failure:
+            # A panic of Rust's is no Exception: left alone it would end the thread that runs the model.
+            if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+                raise
+            logger.warning("a picture of %dx%d is resized by Pillow instead: %s", *image.size, failure)
+    return image.resize(size, _FILTERS[interpolation], box=box)
+
+
+def _is_exact(size: tuple[int, int], box: Box) -> bool:
+    left, top, right, bottom = box
+    return right - left <= _MOST_INTO_ONE * size[0] and bottom - top <= _MOST_INTO_ONE * size[1]
 
 
 def _bilinear(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -104,6 +105,30 @@ def test_pillow_does_it_where_the_library_is_not_there(monkeypatch: pytest.Monke
     monkeypatch.setattr(resize, "simd", None)
 
     assert levels_apart(resized(image, (64, 48), "bilinear", box), image.resize((64, 48), 2, box=box)) == 0
+
+
+class Panic(BaseException):
+    """As Rust's panics arrive in Python: no Exception."""
+
+
+class Panicking:
+    def __getattr__(self, name: str) -> NoReturn:
+        raise Panic(name)
+
+
+def test_a_picture_that_the_library_panics_over_is_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = noise(300, 200)
+    monkeypatch.setattr(resize, "simd", Panicking())
+
+    assert levels_apart(resized(image, (64, 48), "bilinear"), image.resize((64, 48), 2)) == 0
+
+
+@pytest.mark.parametrize("picture", [(1, 3_000_000), (3_000_000, 1), (2, 4096), (4096 * 300, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (300, 300)])
+def test_the_longest_pictures_are_within_one_level_too(picture: tuple[int, int], size: tuple[int, int]) -> None:
+    image = noise(*picture)
+
+    assert levels_apart(resized(image, size, "bilinear"), image.resize(size, 2)) <= 1
 
 
 @pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="requirements.txt names it there")

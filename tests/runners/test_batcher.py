@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runners.batcher import Batcher
+from runners.batcher import SWEEP_S, Batcher
 from runners.errors import DeadlineExceeded, InferenceFailed, ModelNotLoaded, Overloaded, RunnerError
 from runners.item import Run
 from runners.turn import PROBE_EVERY
@@ -199,6 +199,24 @@ async def test_items_that_nobody_waits_for_do_not_fill_the_queue(
     model.release()
 
     assert (await late[0]).outputs["y"].item() == 6.0
+
+
+async def test_who_gives_up_after_a_refusal_makes_room_a_moment_later(
+    make: Callable[..., Batcher], model: FakeModel
+) -> None:
+    batcher = make(max_queue=2)
+    gone = await _behind_a_held_run(batcher, model, rows(1.0), rows(2.0))
+    with pytest.raises(Overloaded):
+        await _submit(batcher, model, rows(3.0))
+    for task in gone:
+        task.cancel()
+    await asyncio.wait(gone)
+
+    model.clock.now += SWEEP_S
+    late = _start(batcher, model, rows(4.0))
+    model.release()
+
+    assert (await late[0]).outputs["y"].item() == 8.0
 
 
 async def test_what_a_cancelled_caller_asked_for_is_not_run(batcher: Batcher, model: FakeModel) -> None:

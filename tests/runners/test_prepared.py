@@ -148,6 +148,28 @@ async def test_what_preparing_takes_counts_for_who_is_turned_away(model: FakeMod
     assert refused.value.retry_after == 12
 
 
+async def test_a_size_whose_rows_are_dear_to_prepare_is_not_taken(model: FakeModel, kitchen: Kitchen) -> None:
+    def dear() -> Feed:
+        model.clock.now += 0.005
+        return rows(1.0)
+
+    model.seconds = 0.001
+    batcher = Batcher(model, batchable=True, max_batch=2, max_queue=3, clock=model.clock)
+    await train(batcher, model, 1)
+    for _ in range(TRIALS):
+        tasks = await behind_a_held_run(batcher, model, dear, dear)
+        model.release()
+        await asyncio.gather(*tasks)
+    assert model.runs.count([1.0, 1.0]) == TRIALS
+
+    tasks = await behind_a_held_run(batcher, model, kitchen.order(2.0), kitchen.order(3.0))
+    model.release()
+    await asyncio.gather(*tasks)
+    await asyncio.to_thread(batcher.close)
+
+    assert model.runs[-2:] == [[2.0], [3.0]]
+
+
 async def test_nobody_is_prepared_whose_caller_has_gone(batcher: Batcher, model: FakeModel, kitchen: Kitchen) -> None:
     (task,) = await behind_a_held_run(batcher, model, kitchen.order(1.0))
 
