@@ -43,16 +43,19 @@ class Activity:
             os.close(self._file)
             raise
 
-    def begin(self) -> bool:
-        """Count one more thing under way, and tell whether it is the only one in all workers.  Microseconds."""
+    def begin(self) -> None:
+        """Count one more thing under way."""
         with self._changing:
             self._rows[self._mine] += 1
-            return self._rows[self._mine] == 1 and self.others_idle()
 
     def end(self) -> None:
         """Count one less."""
         with self._changing:
             self._rows[self._mine] -= 1
+
+    def alone(self) -> bool:
+        """Whether one thing at most is under way in this worker, and nothing in any other.  Microseconds."""
+        return bool(self._rows[self._mine] <= 1) and self.others_idle()
 
     def under_way(self) -> int:
         """How many things are under way in all workers."""

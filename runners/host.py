@@ -8,11 +8,14 @@ from typing import Protocol
 class Host(Protocol):
     """Counts what is under way in the workers of a server: ``Activity``, or anything that keeps its promises."""
 
-    def begin(self) -> bool:
-        """One more thing is under way in this worker; whether it is the only one in all of them."""
+    def begin(self) -> None:
+        """One more thing is under way in this worker."""
 
     def end(self) -> None:
         """One less."""
+
+    def alone(self) -> bool:
+        """Whether one thing at most is under way in this worker, and nothing in any other."""
 
     def under_way(self) -> int:
         """How many things are under way in all workers."""

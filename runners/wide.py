@@ -155,14 +155,15 @@ class _WideModel:
         return self._narrow.rows(inputs)
 
     def run(self, inputs: Feed, *, deadline: float | None = None) -> Answer:
-        alone = self._host.begin()
+        self._host.begin()
+        alone = self._host.alone()
         try:
             lone = alone and self._lone >= LONE_RUNS
             if lone and self._wide is not None and inputs.keys() == self._names:
                 return self._run_lone(inputs, self._wide, deadline)
             return self._narrow.run(inputs, deadline=deadline)
         finally:
-            self._lone = self._lone + 1 if alone and self._host.under_way() <= 1 else 0
+            self._lone = self._lone + 1 if alone and self._host.alone() else 0
             self._host.end()
 
     def _run_lone(self, inputs: Feed, wide: Model, deadline: float | None) -> Answer:

@@ -101,16 +101,17 @@ class Arms:
         *,
         again: Again,
         cached: bool = False,
-        digest: str | None = None,
+        digest: Callable[[], str] | None = None,
     ) -> None:
         """``opened`` answered, in ``latency_ms``.  The shadow gets its copy, if there is one.
 
-        What it said, which ``judge`` tells, is written down when the answer is on its way: its caller need not wait.
+        What it said, which ``judge`` tells, is written down when the answer is on its way, with the input's ``digest``:
+        its caller need not wait.
         """
         promise, at, key, split = self._ledger.promise(), time.time(), opened.version.key, opened.split
 
         def write_down() -> None:
-            outcome = _judged(judge)
+            outcome, name = _judged(judge), digest() if digest else None
             self._ledger.add(
                 Prediction(
                     context.request_id,
@@ -123,12 +124,12 @@ class Arms:
                     outcome.probabilities,
                     cached,
                     split.plan.id if split else None,
-                    digest=digest,
+                    digest=name,
                 ),
                 promise,
             )
             if split is not None and split.plan.shadow is not None:
-                self._offer(_Copy(context.request_id, split.plan.id, split.plan.shadow, outcome.label, digest), again)
+                self._offer(_Copy(context.request_id, split.plan.id, split.plan.shadow, outcome.label, name), again)
 
         context.afterwards.append(write_down)
 

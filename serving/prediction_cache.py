@@ -80,6 +80,11 @@ class PredictionCache:
         self._hits = 0
         self._misses = 0
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it keeps anything."""
+        return self._max_bytes > 0
+
     def get(self, key: str) -> Answer | None:
         """The answer under ``key``, a fresh copy, or None."""
         encoded = self._load(key)

@@ -71,6 +71,10 @@ class Models(Protocol):
 class Answers(Protocol):
     """The prediction cache."""
 
+    @property
+    def enabled(self) -> bool:
+        """Whether it keeps anything."""
+
     def get(self, key: str) -> dict[str, Any] | None:
         """What was put under ``key``, while it is fresh."""
 
@@ -101,11 +105,11 @@ class Defaults:
 
 
 class _Found(NamedTuple):
-    """The answer for a picture of that digest, and whether it came from the cache."""
+    """The answer for a picture, whether it came from the cache, and what tells the picture's digest."""
 
     answer: dict[str, Any]
     cached: bool
-    digest: str
+    digest: Callable[[], str]
 
 
 class Predictor:
@@ -222,6 +226,13 @@ class Predictor:
     async def _classified(self, version: ModelVersion, picture: Picture, options: Options, deadline: float) -> _Found:
         if version.spec.image is None:
             raise ServiceError("wrong_input_kind", f"The model {version.key.id!r} takes features, not pictures.")
+        if self._answers.enabled:
+            return await self._looked_up(version, picture, options, deadline)
+        data = await picture.read()
+        answer = await self._classify_now(data, version, options, deadline)
+        return _Found(answer, False, partial(sha256_hex, data))
+
+    async def _looked_up(self, version: ModelVersion, picture: Picture, options: Options, deadline: float) -> _Found:
         digest = await picture.digest()
         result = self._answers.get(key := self._answer_key(digest, version, options))
         if result is None:
@@ -234,7 +245,7 @@ class Predictor:
         self._observer.cache_looked_up(hit=hit)
         if result is None:
             result = await self._answers.compute_once(key, lambda: self._classify_now(data, version, options, deadline))
-        return _Found(result, hit, digest)
+        return _Found(result, hit, lambda: digest)
 
     async def _run_features(
         self, version: ModelVersion, features: Any, inputs: Mapping[str, Any] | None, deadline: float

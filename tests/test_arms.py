@@ -121,7 +121,7 @@ async def answer(each: Arms, context: RequestContext, *, cached: bool = False, s
         return Outcome(cast(str, shadow), 0.6), cached
 
     opened = await each.open("iris", "anybody", digest)
-    each.answered(opened, context, 2.5, lambda: Outcome("cat", 0.9), again=again, cached=cached, digest="abc")
+    each.answered(opened, context, 2.5, lambda: Outcome("cat", 0.9), again=again, cached=cached, digest=lambda: "abc")
     context.finish()
     for _ in range(4):
         await asyncio.sleep(0)

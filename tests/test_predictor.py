@@ -54,6 +54,8 @@ class Arms:
 class NoCache:
     """Remembers nothing."""
 
+    enabled = False
+
     def get(self, key: str) -> None:
         return None
 

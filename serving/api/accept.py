@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from serving.api.connection_counts import ConnectionCounts
+from serving.api.frugal_transport import be_frugal
 from serving.api.keep_alive import keep_alive as keep_open
-from serving.api.one_write import write_once
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class FairAccept:
     def _connections(self, factory: ProtocolFactory) -> ProtocolFactory:
         def connection() -> asyncio.BaseProtocol:
             protocol = factory()
-            write_once(protocol, self._loop)
+            be_frugal(protocol, self._loop)
             keep_open(protocol, self._loop, self._keep_alive)
             return protocol
 

@@ -6,18 +6,18 @@ the same ``Body``.  A JSON string in a file's place is never taken as a path.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from serving.errors import ServiceError
+from serving.inputs.multipart import Item, file_in_memory, plain_form
 
 JSON_FORM, MULTIPART, URLENCODED = "application/json", "multipart/form-data", "application/x-www-form-urlencoded"
 MAX_FILES, MAX_FIELDS, MAX_FIELD_BYTES = 64, 64, 16 * 1024 * 1024
@@ -127,13 +127,17 @@ class _MemoryParser(MultiPartParser):
     spool_max_size = IN_MEMORY
 
 
-async def _multipart(request: Request) -> FormData:
+async def _multipart(request: Request) -> list[Item]:
     limits = {"max_files": MAX_FILES, "max_fields": MAX_FIELDS, "max_part_size": MAX_FIELD_BYTES}
     try:
         if _declared_length(request) <= IN_MEMORY:
-            data = _at_once(await _whole(request))
-            request._form = await _MemoryParser(request.headers, data, **limits).parse()  # closed with the request
-        return await request.form(**limits)
+            data = await _whole(request)
+            plain = plain_form(data, request.headers["content-type"], max_files=MAX_FILES, max_fields=MAX_FIELDS)
+            if plain is not None:
+                return plain
+            parser = _MemoryParser(request.headers, _at_once(data), **limits)
+            request._form = await parser.parse()  # closed with the request
+        return (await request.form(**limits)).multi_items()
     except (MultiPartException, KeyError, ValueError, UnicodeDecodeError) as error:
         reason = getattr(error, "message", None) or "it has no valid boundary or a part is malformed"
         raise _unreadable(reason) from None
@@ -157,14 +161,14 @@ async def _urlencoded(request: Request) -> Body:
     if data.lstrip().startswith(b"{"):  # `curl -d '{...}'` without a header says urlencoded and means JSON
         return Body(_json_object(data))
     try:
-        return _form_body(await request.form(max_fields=MAX_FIELDS))
+        return _form_body((await request.form(max_fields=MAX_FIELDS)).multi_items())
     except (ValueError, UnicodeDecodeError):
         raise ServiceError("bad_request", "The urlencoded body cannot be read.") from None
 
 
-def _form_body(form: FormData) -> Body:
+def _form_body(items: list[Item]) -> Body:
     body = Body()
-    for name, value in form.multi_items():
+    for name, value in items:
         if isinstance(value, UploadFile):
             if value.filename or value.size:  # a page's chooser that was left empty sends a file without either
                 body.files.setdefault(name, []).append(value)
@@ -184,5 +188,4 @@ def _field_value(name: str, text: str) -> Any:
 
 
 def _raw_file(data: bytes, media_type: str) -> UploadFile:
-    headers = Headers({"content-type": media_type})
-    return UploadFile(io.BytesIO(data), size=len(data), filename="body", headers=headers)
+    return file_in_memory(data, "body", media_type.encode("latin-1"))

@@ -64,21 +64,23 @@ def peer(tmp_path: Path) -> Iterator[Peer]:
 
 
 def test_the_first_of_a_process_is_alone_and_the_next_is_not(activity: Activity) -> None:
-    assert activity.begin()
-    assert not activity.begin()
+    activity.begin()
+    assert activity.alone()
+    activity.begin()
+    assert not activity.alone()
     activity.end()
-    activity.end()
-    assert activity.begin()
+    assert activity.alone()
 
 
 def test_what_is_under_way_in_another_process_counts(activity: Activity, peer: Peer) -> None:
-    assert peer.call("begin")
-    assert not activity.begin()
-    activity.end()
+    peer.call("begin")
+    assert peer.call("alone")
+    activity.begin()
+    assert not activity.alone()
 
     peer.call("end")
-    assert activity.begin()
-    assert not peer.call("begin")
+    assert activity.alone()
+    assert not peer.call("alone")
 
 
 def test_a_worker_does_not_count_among_its_others(activity: Activity, peer: Peer) -> None:
@@ -102,14 +104,14 @@ def test_what_a_killed_process_left_under_way_counts_for_nothing(activity: Activ
     peer.call("begin")
     peer.kill()
 
-    assert activity.begin()
+    assert activity.alone()
 
 
 def test_who_leaves_with_something_under_way_holds_nobody_up(activity: Activity, peer: Peer) -> None:
     peer.call("begin")
     peer.call("leave")
 
-    assert activity.begin()
+    assert activity.alone()
 
 
 def test_the_row_of_a_killed_process_serves_its_successor(peer: Peer, tmp_path: Path) -> None:
@@ -117,7 +119,8 @@ def test_the_row_of_a_killed_process_serves_its_successor(peer: Peer, tmp_path: 
     peer.kill()
 
     successor = Peer(tmp_path / "run")
-    assert successor.call("begin")
+    successor.call("begin")
+    assert successor.call("alone")
     successor.kill()
 
 

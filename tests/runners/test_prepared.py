@@ -201,9 +201,11 @@ class Host:
     def __init__(self) -> None:
         self.count = 0
 
-    def begin(self) -> bool:
+    def begin(self) -> None:
         self.count += 1
-        return True
+
+    def alone(self) -> bool:
+        return self.count <= 1
 
     def end(self) -> None:
         self.count -= 1

@@ -53,9 +53,11 @@ class Host:
         self.count = 0
         self.asked = threading.Semaphore(0)
 
-    def begin(self) -> bool:
+    def begin(self) -> None:
         self.count += 1
-        return self.idle
+
+    def alone(self) -> bool:
+        return self.idle and self.count <= 1
 
     def end(self) -> None:
         self.count -= 1
