@@ -8,11 +8,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from runners.batch_size import BatchSize
 from runners.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, RunnerError
-from runners.inline import INLINE_BELOW, Inline
+from runners.inline import INLINE_BELOW, LONE_BELOW, LONE_PATIENCE, Inline
 from runners.item import Item, Outcome, Run, deliver, expired, slice_run
 from runners.rows import Answer, Feed, Prepare, counts_rows, join_feeds
 from runners.turn import Turn, batches
@@ -38,7 +39,8 @@ class Batcher:
     names, dtypes and shapes run together, as many as measurement finds worth it, and each gets its own outcome: if
     the batch fails, or its answer cannot be sliced by row, its items run again alone.
     A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
-    Those of callers who come in the same turn of an event loop go together.
+    Those of callers who come in the same turn of an event loop go together.  For a lone caller that is prepared to
+    wait, what he sends is prepared and run in his thread as well.
     One run goes at a time; while cores are spare, as many side by side as there are lanes.
 
     Args:
@@ -50,6 +52,7 @@ class Batcher:
         on_batch: is told of every run that succeeded: rows, seconds.
         lanes: runs that may go side by side; each gets a thread when it is first needed.
         spare: whether another run would find a core idle.
+        lone: whether there is but one caller, who waits for each answer: nobody minds what holds up the event loop.
         clock: monotonic seconds.
     """
 
@@ -64,6 +67,7 @@ class Batcher:
         on_batch: Callable[[int, float], None] | None = None,
         lanes: int = 1,
         spare: Callable[[], bool] = lambda: False,
+        lone: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = run
@@ -74,6 +78,9 @@ class Batcher:
         self._clock = clock
         self._inline = Inline(inline_below)
         self._turn = Turn(self._run_gathered)
+        self._lone = lone
+        self._lone_inline = Inline(LONE_BELOW, LONE_PATIENCE)
+        self._lone_turn = Turn(self._serve_lone)
         self._waiting: deque[Item] = deque()
         self._swept_at = -math.inf
         self._running: set[Item] = set()
@@ -112,15 +119,16 @@ class Batcher:
                 item = Item(inputs, rows, deadline, batchable=True)
                 if self._turn.join(item):
                     return await item.future
-            answer = self._run_inline(inputs, rows, deadline)
+            answer = self._run_inline(self._inline, partial(self._run_feed, inputs, rows), deadline)
             if answer is not None:
                 return answer
         return await self.enqueue(inputs, rows, deadline)
 
     async def enqueue(self, source: Feed | Prepare, rows: int, deadline: float) -> Run:
-        """``submit``, always through the queue and a thread of the batcher, which prepares what is not yet a feed.
+        """``submit``, through the queue and a thread of the batcher, which prepares what is not yet a feed.
 
         So whoever is first in the queue is prepared and run in one go, and nobody is prepared who is then refused.
+        A lone caller's row is prepared and run in his own thread.
 
         Raises:
             Exception: as ``submit``, and whatever preparing this item raised.
@@ -128,7 +136,8 @@ class Batcher:
         if deadline <= self._clock():
             raise expired()
         item = Item(source, rows, deadline, batchable=self._batchable)
-        self._queue(item)
+        if not (callable(source) and self._comes_alone() and self._lone_turn.join(item)):
+            self._queue(item)
         return await item.future
 
     def close(self, *, now: bool = False) -> None:
@@ -146,30 +155,62 @@ class Batcher:
 
     # In the caller's thread.
 
-    def _run_inline(self, inputs: Feed, rows: int, deadline: float) -> Run | None:
-        """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile."""
+    def _run_inline(self, inline: Inline, run: Callable[[float], Run], deadline: float) -> Run | None:
+        """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile.
+
+        ``run`` is told by when it has to end.
+        """
         if not self._begin_alone():
             return None
         try:
             started = self._clock()
-            if not self.healthy or self._inline.paused(started):
+            if not self.healthy or inline.paused(started):
                 return None
-            return self._leashed(inputs, rows, deadline, started)
+            return self._leashed(inline, run, deadline, inline.leash(started))
         finally:
             self._end_alone()
 
-    def _leashed(self, inputs: Feed, rows: int, deadline: float, started: float) -> Run | None:
-        leash = self._inline.leash(started)
+    def _leashed(self, inline: Inline, run: Callable[[float], Run], deadline: float, leash: float) -> Run | None:
         try:
-            outputs, seconds = self._timed(inputs, rows, min(leash, deadline))
+            answer = run(min(leash, deadline))
         except DeadlineExceeded:
             if deadline <= leash:
                 raise
-            self._inline.outstayed(self._clock())
+            inline.outstayed(self._clock())
             return None
-        if started + seconds > leash:
-            self._inline.outstayed(started + seconds)
+        if (now := self._clock()) > leash:
+            inline.outstayed(now)
+        return answer
+
+    def _run_feed(self, inputs: Feed, rows: int, deadline: float, prepared: float = 0.0) -> Run:
+        outputs, seconds = self._timed(inputs, rows, deadline, prepared)
         return Run(outputs, seconds, rows)
+
+    def _comes_alone(self) -> bool:
+        return self._lone_inline.expects(self._size.row_seconds()) and self._lone()
+
+    def _serve_lone(self, items: list[Item]) -> None:
+        """Answer the only one who came in this turn, here and now; several are the queue's, which batches them."""
+        if len(items) == 1 and not items[0].abandoned:
+            self._answer_here(items[0])
+        for item in items:
+            if not item.abandoned:
+                self._queue_or_settle(item)
+
+    def _answer_here(self, item: Item) -> None:
+        try:
+            answer = self._run_inline(self._lone_inline, partial(self._prepare_and_run, item), item.deadline)
+        except Exception as error:
+            item.settle(error)
+        else:
+            if answer is not None:
+                item.settle(answer)
+
+    def _prepare_and_run(self, item: Item, deadline: float) -> Run:
+        began = self._clock()
+        if (failure := item.prepare(began)) is not None:
+            raise failure
+        return self._run_feed(item.inputs, item.rows, deadline, self._clock() - began)
 
     def _run_gathered(self, items: list[Item]) -> None:
         """Run them together, here and now; those that this does not answer go to the queue."""
@@ -185,7 +226,8 @@ class Batcher:
         """The batch's outcomes; none where it has to be seen whose fault a failure is, or where the model is taken."""
         rows, deadline = sum(item.rows for item in batch), max(item.deadline for item in batch)
         try:
-            run = self._run_inline(join_feeds([item.inputs for item in batch]), rows, deadline)
+            joined = join_feeds([item.inputs for item in batch])
+            run = self._run_inline(self._inline, partial(self._run_feed, joined, rows), deadline)
         except Exception:
             return []
         if run is None or not counts_rows(run.outputs, rows):
@@ -316,10 +358,9 @@ class Batcher:
         if item.deadline <= self._clock():
             return expired()
         try:
-            outputs, seconds = self._timed(item.inputs, item.rows, item.deadline, prepared)
+            return self._run_feed(item.inputs, item.rows, item.deadline, prepared)
         except Exception as error:
             return error
-        return Run(outputs, seconds, item.rows)
 
     # In either, with the lock.
 

@@ -7,11 +7,19 @@ import math
 INLINE_BELOW = 0.0005
 """Seconds.  The way to another thread and back costs about a tenth of this."""
 
-PATIENCE = 100
-"""A run that takes this many times the bound was no short one: it is ended, and inlining pauses.
+LONE_BELOW = 0.02
+"""Seconds, where there is one caller and nobody else to keep waiting.  Of 4 ms the way to another thread is a tenth,
+most of it because that thread wakes on another core, whose cache has neither the picture nor the model.
+"""
+
+PATIENCE = 0.05
+"""Seconds.  A run that takes so long was no short one: it is ended, and inlining pauses.
 
 Not less: on a busy machine a thread is taken off its core for some milliseconds now and then.
 """
+
+LONE_PATIENCE = 0.2
+"""The same where ``LONE_BELOW`` is the bound."""
 
 PAUSE = 1.0
 LONGEST_PAUSE = 64.0
@@ -20,12 +28,16 @@ is forgiven at once, a model that hangs is met seldom."""
 
 
 class Inline:
-    """Allows runs that are expected to be shorter than ``below`` seconds; 0 allows none."""
+    """Allows runs that are expected to be shorter than ``below`` seconds; 0 allows none.
 
-    __slots__ = ("_below", "_from", "_pause")
+    One that takes ``patience`` seconds and more is ended, and none is allowed for a while.
+    """
 
-    def __init__(self, below: float = INLINE_BELOW) -> None:
+    __slots__ = ("_below", "_from", "_patience", "_pause")
+
+    def __init__(self, below: float = INLINE_BELOW, patience: float = PATIENCE) -> None:
         self._below = below
+        self._patience = patience
         self._from = -math.inf
         self._pause = PAUSE
 
@@ -39,7 +51,7 @@ class Inline:
 
     def leash(self, now: float) -> float:
         """When a run that starts ``now`` is ended."""
-        return now + PATIENCE * self._below
+        return now + self._patience
 
     def outstayed(self, now: float) -> None:
         """A run took longer than its leash."""

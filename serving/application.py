@@ -98,17 +98,17 @@ class Application:
         if sys.platform == "linux" and server_context.worker_index is not None:
             # Nobody would end, or replace, the workers of a supervisor that was killed; their port stays taken.
             end_with(os.getppid(), signal.SIGTERM)
+        accept = install_fair_accept(loop, settings.home / "run", keep_alive=settings.keep_alive_s)
         runner = (
             RemoteRunner(transport, loop, max_queue=settings.max_queue)
             if transport
-            else build_runner(settings, self._metrics)
+            else build_runner(settings, self._metrics, accept.holds_one)
         )
         try:
             self._parts = await asyncio.to_thread(assemble, settings, self._metrics, runner)
         except CannotStart as error:
             end_server(str(error))
             raise
-        accept = install_fair_accept(loop, settings.home / "run", keep_alive=settings.keep_alive_s)
         self._drain.install(loop, _both(accept.step_back, self._parts.retraining.step_back))
         await self._serve_grpc(self._parts)
         self._gauges = loop.create_task(keep_gauges(self._parts.runner, self._metrics, self._parts.ledger))

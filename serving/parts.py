@@ -5,6 +5,7 @@ The API workers and the process of ``LENS_RUNNER=service`` build them from the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def build_optimizer(settings: Settings, registry: Registry) -> Optimizer:
     )
 
 
-def build_runner(settings: Settings, metrics: Metrics) -> OnnxRunner:
-    """What runs models in this process."""
+def build_runner(settings: Settings, metrics: Metrics, lone: Callable[[], bool] = lambda: False) -> OnnxRunner:
+    """What runs models in this process; ``lone`` tells whether it has one caller at most."""
     host = _host(settings)
     ARENA.limit(machine_memory() // (1 if settings.runner == "service" else settings.workers))
     return OnnxRunner(
@@ -78,6 +79,7 @@ def build_runner(settings: Settings, metrics: Metrics) -> OnnxRunner:
         on_batch=lambda _key, rows, _seconds: metrics.batch_ran(rows),
         host=host,
         lanes=cores(),
+        lone=lone,
         wide=WideSessions(host, threads=cores(), max_bytes=int(settings.wide_mb * MIB)) if host else None,
     )
 

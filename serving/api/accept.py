@@ -95,6 +95,10 @@ class FairAccept:
 
         return connection
 
+    def holds_one(self) -> bool:
+        """Whether this worker holds one connection at most; False where they are not counted."""
+        return self._listener is not None and self._listener.holds_one()
+
     def step_back(self) -> None:
         """Leave new connections to peers that have not stepped back; where all have, they go on in turn."""
         if self._listener:
@@ -128,6 +132,9 @@ class _FairListener:
         self._handshakes: set[asyncio.Task[None]] = set()
         loop.add_reader(counts.bell, self._on_bell)
         self._listen()
+
+    def holds_one(self) -> bool:
+        return self._open and self._counts.mine <= 1
 
     def step_back(self) -> None:
         self._change_count(_STEPPED_BACK)

@@ -122,6 +122,18 @@ def test_two_workers_hold_equally_many_connections_at_every_load(start: StartSer
     assert all(ask(connection)["no_delay"] for connection in held)
 
 
+def test_a_worker_knows_whether_it_holds_one_connection_at_most(start: StartServer) -> None:
+    server = start(workers=1)
+    (first,) = server.connect(1)
+    assert ask(first)["holds_one"]
+
+    others = server.connect(2)
+    assert not any(ask(connection)["holds_one"] for connection in others)
+    for connection in others:
+        ask(connection, Connection="close")
+    assert ask(first)["holds_one"]
+
+
 def test_connections_made_one_after_the_other_are_shared_too(start: StartServer) -> None:
     server = start(workers=3)
     held = [connection for _ in range(9) for connection in server.connect(1) if ask(connection)]
