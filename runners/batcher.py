@@ -6,23 +6,19 @@ import logging
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 from runners.batch_size import BatchSize
-from runners.errors import DeadlineExceeded, ModelNotLoaded, Overloaded, RunnerError
-from runners.inline import INLINE_BELOW, LONE_BELOW, LONE_PATIENCE, Inline
+from runners.errors import ModelNotLoaded, Overloaded, RunnerError
+from runners.inline import INLINE_BELOW, LONE_BELOW, LONE_PATIENCE, PATIENCE, Inline
 from runners.item import Item, Outcome, Run, deliver, expired, slice_run
 from runners.rows import Answer, Feed, Prepare, counts_rows, join_feeds
 from runners.turn import Turn, batches
+from runners.waiting import Waiting
 
 logger = logging.getLogger(__name__)
-
-
-SWEEP_S = 0.01
-"""Seconds between two looks through a full queue for items that nobody waits for: each costs a tenth of a refusal."""
 
 
 class RunModel(Protocol):
@@ -72,17 +68,15 @@ class Batcher:
     ) -> None:
         self._model = run
         self._batchable = batchable
-        self._max_queue = max_queue
         self._size = BatchSize(max_batch)
         self._on_batch = on_batch
         self._clock = clock
-        self._inline = Inline(inline_below)
+        self._inline = Inline(inline_below, PATIENCE, clock)
         self._turn = Turn(self._run_gathered)
         self._lone = lone
-        self._lone_inline = Inline(LONE_BELOW, LONE_PATIENCE)
+        self._lone_inline = Inline(LONE_BELOW, LONE_PATIENCE, clock)
         self._lone_turn = Turn(self._serve_lone)
-        self._waiting: deque[Item] = deque()
-        self._swept_at = -math.inf
+        self._waiting = Waiting(max_queue, clock)
         self._running: set[Item] = set()
         self._runs = 0
         # The lock itself where nobody has to be told: a condition's costs a short run three times as much.
@@ -156,31 +150,13 @@ class Batcher:
     # In the caller's thread.
 
     def _run_inline(self, inline: Inline, run: Callable[[float], Run], deadline: float) -> Run | None:
-        """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile.
-
-        ``run`` is told by when it has to end.
-        """
+        """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile."""
         if not self._begin_alone():
             return None
         try:
-            started = self._clock()
-            if not self.healthy or inline.paused(started):
-                return None
-            return self._leashed(inline, run, deadline, inline.leash(started))
+            return inline.run(run, deadline) if self.healthy else None
         finally:
             self._end_alone()
-
-    def _leashed(self, inline: Inline, run: Callable[[float], Run], deadline: float, leash: float) -> Run | None:
-        try:
-            answer = run(min(leash, deadline))
-        except DeadlineExceeded:
-            if deadline <= leash:
-                raise
-            inline.outstayed(self._clock())
-            return None
-        if (now := self._clock()) > leash:
-            inline.outstayed(now)
-        return answer
 
     def _run_feed(self, inputs: Feed, rows: int, deadline: float, prepared: float = 0.0) -> Run:
         outputs, seconds = self._timed(inputs, rows, deadline, prepared)
@@ -250,12 +226,8 @@ class Batcher:
         with self._changed:
             if self._refusal is not None:
                 raise self._refusal()
-            if len(self._waiting) >= self._max_queue and self._clock() >= self._swept_at + SWEEP_S:
-                self._swept_at = self._clock()
-                self._waiting = deque(item for item in self._waiting if not item.abandoned)
-            if len(self._waiting) >= self._max_queue:
+            if not self._waiting.append(item):
                 raise Overloaded("Too many requests wait for this model.", retry_after=self._retry_after())
-            self._waiting.append(item)
             self._call_lane()
 
     def _retry_after(self) -> int:
@@ -303,29 +275,13 @@ class Batcher:
                 if self._refusal is not None and not self._waiting:
                     return None
                 self._changed.wait()
-            batch = self._take()
+            limit = self._size.choose(len(self._waiting)) if self._batchable else 1
+            batch = self._waiting.take(limit)
             self._running.update(batch)
             self._runs += 1
             if self._waiting:
                 self._call_lane()
             return batch
-
-    def _take(self) -> list[Item]:
-        """The oldest item and those behind it that may run with it.  Whose caller has gone is dropped."""
-        batch: list[Item] = []
-        limit = self._size.choose(len(self._waiting)) if self._batchable else 1
-        rows = 0
-        while self._waiting:
-            item = self._waiting[0]
-            if batch and (item.signature != batch[0].signature or rows + item.rows > limit):
-                break
-            self._waiting.popleft()
-            if not item.abandoned:
-                batch.append(item)
-                rows += item.rows
-            if rows >= limit:
-                break
-        return batch
 
     def _run_batch(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
         began = self._clock()
@@ -400,8 +356,7 @@ class Batcher:
         return outputs, seconds
 
     def _fail_all(self, refusal: Callable[[], RunnerError]) -> None:
-        deliver([(item, refusal()) for item in (*self._running, *self._waiting)])
-        self._waiting.clear()
+        deliver([(item, refusal()) for item in (*self._running, *self._waiting.take_all())])
 
 
 def _unloaded() -> ModelNotLoaded:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+
+from runners.errors import DeadlineExceeded
+from runners.item import Run
 
 INLINE_BELOW = 0.0005
 """Seconds.  The way to another thread and back costs about a tenth of this."""
@@ -28,16 +32,17 @@ is forgiven at once, a model that hangs is met seldom."""
 
 
 class Inline:
-    """Allows runs that are expected to be shorter than ``below`` seconds; 0 allows none.
+    """Runs what is expected to be shorter than ``below`` seconds; 0 is for nothing.
 
-    One that takes ``patience`` seconds and more is ended, and none is allowed for a while.
+    What takes ``patience`` seconds and more is ended, and nothing is run for a while.
     """
 
-    __slots__ = ("_below", "_from", "_patience", "_pause")
+    __slots__ = ("_below", "_clock", "_from", "_patience", "_pause")
 
-    def __init__(self, below: float = INLINE_BELOW, patience: float = PATIENCE) -> None:
+    def __init__(self, below: float, patience: float, clock: Callable[[], float]) -> None:
         self._below = below
         self._patience = patience
+        self._clock = clock
         self._from = -math.inf
         self._pause = PAUSE
 
@@ -45,16 +50,28 @@ class Inline:
         """Whether a run that should take so long is short enough."""
         return seconds < self._below
 
-    def paused(self, now: float) -> bool:
-        """Whether a run has outstayed its time lately."""
-        return now < self._from
+    def run(self, run: Callable[[float], Run], deadline: float) -> Run | None:
+        """What ``run`` answers when it is told by when to end; None where it was not begun, or outstayed its time.
 
-    def leash(self, now: float) -> float:
-        """When a run that starts ``now`` is ended."""
-        return now + self._patience
+        Raises:
+            Exception: whatever ``run`` raised; DeadlineExceeded where that was its caller's own.
+        """
+        started = self._clock()
+        if started < self._from:
+            return None
+        leash = started + self._patience
+        try:
+            answer = run(min(leash, deadline))
+        except DeadlineExceeded:
+            if deadline <= leash:
+                raise
+            self._outstayed(self._clock())
+            return None
+        if (now := self._clock()) > leash:
+            self._outstayed(now)
+        return answer
 
-    def outstayed(self, now: float) -> None:
-        """A run took longer than its leash."""
+    def _outstayed(self, now: float) -> None:
         again = now < self._from + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE) if again else PAUSE
         self._from = now + self._pause

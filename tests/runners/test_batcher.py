@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runners.batcher import SWEEP_S, Batcher
+from runners.batcher import Batcher
 from runners.errors import DeadlineExceeded, InferenceFailed, ModelNotLoaded, Overloaded, RunnerError
 from runners.item import Run
 from runners.turn import PROBE_EVERY
+from runners.waiting import SWEEP_S
 from tests.runners.fakes import BAD, FAR, FakeModel, rows, train
 
 Submit = Callable[..., "asyncio.Task[Run]"]
