@@ -159,8 +159,10 @@ def _options(spec: ModelSpec, threads: int, spinning: bool) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _SILENT
-    # Spinning threads take the cores that the other workers need; of a lone run they cut a third.
+    # Spinning threads take the cores that the other workers need; of a lone run they cut a third, until it ends: left
+    # alone they would spin on into the next one, and take half a core for nothing.
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     ARENA.lend(options)
     sizes = _picture_axes(spec)
