@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,8 +54,8 @@ def class_probabilities(scores: np.ndarray, output: ClassOutput) -> np.ndarray:
     """
     binary = output.scores.startswith("binary")
     rows = _rows(scores, 1 if binary else output.classes)
-    if not math.isfinite(rows.sum()):  # each call of NumPy costs, on caches that a model has filled
-        finite = np.isfinite(rows)
+    finite = np.isfinite(rows)
+    if not finite.all():
         if not finite.any(axis=1).all():
             raise InputError("The model gave no finite score for this picture.", code="inference_failed")
         rows = np.where(finite, rows, -np.inf if output.scores == "logits" else 0.0)

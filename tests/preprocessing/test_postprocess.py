@@ -101,6 +101,9 @@ class TestNotFinite:
     def test_a_score_that_is_not_finite_counts_as_nothing(self, scores: Scores, odd: float) -> None:
         assert class_probabilities(np.array([[odd, 1.0, odd]]), output(scores)).tolist() == [[0, 1, 0]]
 
+    def test_infinities_that_cancel_each_other_are_found_as_well(self) -> None:
+        assert class_probabilities(np.array([[math.inf, -math.inf, 1.0]]), output("logits")).tolist() == [[0, 0, 1]]
+
     @pytest.mark.parametrize("scores", ["logits", "probabilities", "binary_logit", "binary_probability"])
     def test_a_picture_without_any_finite_score_is_refused(self, scores: Scores) -> None:
         classes = 2 if scores.startswith("binary") else 3
