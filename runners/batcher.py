@@ -35,8 +35,8 @@ class Batcher:
     names, dtypes and shapes run together, as many as measurement finds worth it, and each gets its own outcome: if
     the batch fails, or its answer cannot be sliced by row, its items run again alone.
     A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
-    Those of callers who come in the same turn of an event loop go together.  For a lone caller that is prepared to
-    wait, what he sends is prepared and run in his thread as well.
+    Those of callers who come in the same turn of an event loop go together.  What a lone caller sends to be
+    prepared is prepared and run in his thread as well.
     One run goes at a time; while cores are spare, as many side by side as there are lanes.
 
     Args:

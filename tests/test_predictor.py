@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,16 +37,17 @@ class Models:
 
 
 class Arms:
-    """Opens one version, and notes nothing."""
+    """Opens one version, and notes what tells the digest of what was answered."""
 
     def __init__(self, version: ModelVersion) -> None:
         self._version = version
+        self.digests: list[Callable[[], str]] = []
 
     async def open(self, *_: Any) -> Opened:
         return Opened(self._version)
 
-    def answered(self, *_: Any, **__: Any) -> None:
-        pass
+    def answered(self, *_: Any, digest: Callable[[], str], **__: Any) -> None:
+        self.digests.append(digest)
 
     def failed(self, *_: Any) -> None:
         pass
@@ -123,3 +125,17 @@ async def test_an_overloaded_model_is_a_failure(version: ModelVersion) -> None:
         await predictor.classify(Sent(picture(RED)), Options(), RequestContext("a-request"))
 
     assert observer.told == [False]
+
+
+async def test_without_a_cache_a_pictures_digest_is_for_the_record_alone(version: ModelVersion) -> None:
+    class Unnamed(Sent):
+        async def digest(self) -> str:
+            raise AssertionError("nobody waits for a digest that finds nothing")
+
+    arms, data = Arms(version), picture(RED)
+    predictor = Predictor(Models(), arms, NoCache(), Observer(), Defaults())  # type: ignore[arg-type]
+
+    answer = await predictor.classify(Unnamed(data), Options(), RequestContext("a-request"))
+
+    assert (answer["predicted_label"], answer["cached"]) == ("red", False)
+    assert [digest() for digest in arms.digests] == [hashlib.sha256(data).hexdigest()]
