@@ -8,6 +8,11 @@ from bisect import bisect_right
 TOLERANCE = 1.02
 """Sizes whose rows cost no more than so many times the best cost alike."""
 
+SOON = 1.25
+"""The same where no rush is on: the first of two who wait is answered after one row's time alone, after two rows' in a
+batch, so together both have their answers later on average unless a row costs a quarter less.
+"""
+
 BRIEF = 0.05
 """Seconds.  Of sizes that cost alike the largest is taken whose batch lasts no longer: threads change hands less often
 for it, which no run shows.  Of slower models it is the smallest, whose items are answered earlier.
@@ -52,17 +57,25 @@ class BatchSize:
         """What one row alone costs, in seconds; infinite until that is known."""
         return self._costs[0].known()
 
-    def choose(self, waiting: int) -> int:
-        """The most rows that the next batch may have, where ``waiting`` rows wait."""
+    def choose(self, waiting: int, *, rush: bool = True) -> int:
+        """The most rows that the next batch may have, where ``waiting`` rows wait.
+
+        In a ``rush`` what answers the most a second, else what answers those who wait the soonest.
+        """
         self._choices += 1
         best = min(cost.known() for cost in self._costs)
         trial = self._trial(waiting, best)
-        return self._sizes[self._worthwhile(TOLERANCE * best) if trial is None else trial]
+        if trial is not None:
+            return self._sizes[trial]
+        return self._sizes[self._largest_brief(TOLERANCE * best) if rush else self._within(SOON * best)[0]]
 
-    def _worthwhile(self, limit: float) -> int:
-        good = [place for place, cost in enumerate(self._costs) if cost.known() <= limit]
+    def _largest_brief(self, limit: float) -> int:
+        good = self._within(limit)
         brief = [place for place in good if self._sizes[place] * self._costs[place].known() <= BRIEF]
         return max(brief, default=good[0])
+
+    def _within(self, limit: float) -> list[int]:
+        return [place for place, cost in enumerate(self._costs) if cost.known() <= limit]
 
     def _trial(self, waiting: int, best: float) -> int | None:
         """A size to be tried now: only when enough rows wait to fill it, and after the one below it."""

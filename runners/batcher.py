@@ -15,6 +15,7 @@ from runners.errors import ModelNotLoaded, Overloaded, RunnerError
 from runners.inline import INLINE_BELOW, LONE_BELOW, LONE_PATIENCE, PATIENCE, Inline
 from runners.item import Item, Outcome, Run, deliver, expired, slice_run
 from runners.rows import Answer, Feed, Prepare, counts_rows, join_feeds
+from runners.rush import Rush
 from runners.turn import Turn, batches
 from runners.waiting import Waiting
 
@@ -77,6 +78,7 @@ class Batcher:
         self._lone_inline = Inline(LONE_BELOW, LONE_PATIENCE, clock)
         self._lone_turn = Turn(self._serve_lone)
         self._waiting = Waiting(max_queue, clock)
+        self._rush = Rush(clock)
         self._running: set[Item] = set()
         self._runs = 0
         # The lock itself where nobody has to be told: a condition's costs a short run three times as much.
@@ -256,6 +258,8 @@ class Batcher:
                 finally:
                     with self._changed:
                         self._runs -= 1
+                        if not self._runs:
+                            self._rush.end()
                 # After the run has ended: a caller that comes again at once finds the model free.
                 deliver(outcomes)
                 self._running.difference_update(batch)
@@ -275,13 +279,18 @@ class Batcher:
                 if self._refusal is not None and not self._waiting:
                     return None
                 self._changed.wait()
-            limit = self._size.choose(len(self._waiting)) if self._batchable else 1
-            batch = self._waiting.take(limit)
+            batch = self._take()
             self._running.update(batch)
             self._runs += 1
             if self._waiting:
                 self._call_lane()
             return batch
+
+    def _take(self) -> list[Item]:
+        rush = self._rush.begin(self._size.row_seconds())
+        batch = self._waiting.take(self._size.choose(len(self._waiting), rush=rush) if self._batchable else 1)
+        self._rush.took(sum(item.rows for item in batch))
+        return batch
 
     def _run_batch(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
         began = self._clock()

@@ -37,6 +37,16 @@ def test_of_sizes_that_cost_alike_the_largest_is_taken_whose_batch_is_brief() ->
     assert chosen.count(4) > 80
 
 
+@pytest.mark.parametrize(("costs", "size"), [({1: 10.0, 2: 9.5, 4: 9.0, 8: 8.5}, 1), (GPU, 8)])
+def test_without_a_rush_only_what_pays_well_is_put_together(costs: dict[int, float], size: int) -> None:
+    sizes = BatchSize(8)
+    _learn(sizes, costs.__getitem__)
+
+    chosen = [sizes.choose(64, rush=False) for _ in range(100)]
+
+    assert chosen.count(size) > 80
+
+
 def test_where_batches_pay_they_grow_to_the_largest() -> None:
     chosen = _learn(BatchSize(8), GPU.__getitem__)
 
