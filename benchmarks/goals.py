@@ -10,7 +10,7 @@ from benchmarks.bench import LIMITS, OWN_CODE
 from benchmarks.catalogue import CORES, LENS
 from benchmarks.results import Record
 from benchmarks.sections.closed_loop import CACHED
-from benchmarks.sections.pictures import DRAFT, best_peer
+from benchmarks.sections.pictures import DRAFT, INT8, best_peer
 from benchmarks.tables import rate_of, table
 
 _OPENVINO = "OpenVINO behind FastAPI"
@@ -63,6 +63,7 @@ def _large_model(record: Record) -> Iterator[Goal]:
     for connections in (16, 64):
         yield _beside_limit(record, "ResNet-50", connections)
     yield _fastest_mode(record, "ResNet-50")
+    yield _int8(record, "ResNet-50")
     yield _no_failure(record, "ResNet-50")
     yield _memory(record)
 
@@ -104,6 +105,11 @@ def _fastest_mode(record: Record, model: str) -> Goal:
         return Goal(asked, "-", None)
     how = record.notes.get(_OPENVINO, "precision unknown")
     return _ratio(asked, ours, theirs, 1.0, f"OpenVINO {theirs:,.0f}, {how}")
+
+
+def _int8(record: Record, model: str) -> Goal:
+    asked = f"{model}, 16 conn., INT8, timing only (random weights are no evidence): ahead of {_OPENVINO}"
+    return _compared(asked, record, (INT8, 16), (_OPENVINO, 16), 1.0)
 
 
 def _no_failure(record: Record, model: str) -> Goal:

@@ -22,6 +22,7 @@ class PictureWork:
         half_load: also p99 at half of the best peer's top rate, open loop.
         modes: also Lens in the fastest mode that it permits itself, judged on the photos of ``shared``.
         draft: also Lens with draft decoding.
+        int8: also Lens with the graph's INT8 form, for its timing alone.
         peers: only these of the plan's peers; empty means all.
     """
 
@@ -32,13 +33,14 @@ class PictureWork:
     half_load: bool = False
     modes: bool = False
     draft: bool = False
+    int8: bool = False
     peers: tuple[str, ...] = ()
 
 
 PICTURE_WORKS = {
     "squeezenet": PictureWork("squeezenet", SMALL, (1, 2, 4, 16, 64), half_load=True),
     "mobilenet": PictureWork("mobilenet", SMALL, (1, 16, 64), half_load=True),
-    "resnet50": PictureWork("resnet50", SMALL, (1, 16, 64), slow=True),
+    "resnet50": PictureWork("resnet50", SMALL, (1, 16, 64), slow=True, int8=True),
     "mobilenet-real": PictureWork("mobilenet-real", SMALL, (1, 16), modes=True, peers=GOAL_PEERS),
     "large": PictureWork("squeezenet", LARGE, (1, 16), draft=True),
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.goals import Goal, goals, goals_table
 from benchmarks.results import Memory, Record, Start
+from benchmarks.sections.pictures import INT8
 from tests.benchmarks.hand_made import FASTAPI, OPENVINO, arrivals, points, record
 
 
@@ -58,6 +59,13 @@ def test_p99_at_half_load_is_held_against_the_best_peer(root: Path) -> None:
     assert found({"mobilenet": made}, "MobileNet: p99 at half").met is True
     made.arrivals.append(arrivals("mosec", 19.0))
     assert found({"mobilenet": made}, "MobileNet: p99 at half").met is False
+
+
+def test_int8_is_timed_and_said_to_be_no_more_than_that(root: Path) -> None:
+    made = record("resnet50", root)
+    made.points = [*points(INT8, {16: 80}), *points(OPENVINO, {16: 60})]
+    goal = found({"resnet50": made}, "INT8, timing only")
+    assert (goal.seen, goal.met) == ("1.33 (80; 60)", True)
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed(root: Path) -> None:
