@@ -75,7 +75,7 @@ class Plan:
     seconds: int = 2
     slow_seconds: int = 4
     warm_up_seconds: int = 1
-    half_load_seconds: int = 5
+    half_load_seconds: int = 10
     half_load_peers: int = 3
     overload: tuple[float, ...] = (0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0)
     overload_seconds: int = 10
