@@ -287,8 +287,9 @@ class Batcher:
             return batch
 
     def _take(self) -> list[Item]:
-        rush = self._rush.begin(self._size.row_seconds())
-        batch = self._waiting.take(self._size.choose(len(self._waiting), rush=rush) if self._batchable else 1)
+        waiting = len(self._waiting)
+        rush = self._rush.begin(self._size.row_seconds(), waiting)
+        batch = self._waiting.take(self._size.choose(waiting, rush=rush) if self._batchable else 1)
         self._rush.took(sum(item.rows for item in batch))
         return batch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 LONG = 32
-"""Rows without a pause that make a rush.  Where callers come at random and half of a model's time is free, one in a
+"""Rows without a pause, those that wait included, that make a rush.  Where callers come at random and half of a model's time is free, one in a
 thousand meets as many; where it is busy all the time, they have passed in a moment.
 """
 
@@ -25,12 +25,14 @@ class Rush:
         self._free_since: float | None = None
         self._rows = 0
 
-    def begin(self, row_seconds: float) -> bool:
-        """A run is about to begin, on a model whose row costs so much; whether there is a rush."""
+    def begin(self, row_seconds: float, waiting: int) -> bool:
+        """A run is about to begin, on a model whose row costs so much and for which so many wait; whether it is one of
+        a rush.
+        """
         if self._free_since is not None and self._clock() - self._free_since > PAUSE * row_seconds:
             self._rows = 0
         self._free_since = None
-        return self._rows >= LONG
+        return self._rows + waiting >= LONG
 
     def took(self, rows: int) -> None:
         """So many rows are in it."""

@@ -12,10 +12,10 @@ from tests.clock import FakeClock
 from tests.runners.fakes import FAR, FakeModel, rows
 
 
-def _run(rush: Rush, clock: FakeClock, *, pause: float = 0.0, row_seconds: float = 1.0) -> bool:
+def _run(rush: Rush, clock: FakeClock, *, pause: float = 0.0, row_seconds: float = 1.0, waiting: int = 1) -> bool:
     """One run of one row after so long a pause, on a model whose rows take a second."""
     clock.now += pause
-    on = rush.begin(row_seconds)
+    on = rush.begin(row_seconds, waiting)
     rush.took(1)
     clock.now += 1.0
     rush.end()
@@ -26,7 +26,7 @@ def test_a_rush_is_on_once_many_rows_came_without_a_pause() -> None:
     clock = FakeClock()
     rush = Rush(clock)
 
-    assert [_run(rush, clock) for _ in range(LONG + 2)] == [*[False] * LONG, True, True]
+    assert [_run(rush, clock) for _ in range(LONG + 2)] == [*[False] * (LONG - 1), True, True, True]
 
 
 def test_a_short_pause_does_not_end_it_and_a_longer_one_does() -> None:
@@ -43,10 +43,18 @@ def test_while_another_lane_runs_there_is_no_pause() -> None:
     clock = FakeClock()
     rush = Rush(clock)
     rush.took(LONG)
-    rush.begin(1.0)
+    rush.begin(1.0, 1)
     clock.now += 100.0
 
-    assert rush.begin(1.0)
+    assert rush.begin(1.0, 1)
+
+
+def test_a_crowd_that_waits_is_a_rush_at_once() -> None:
+    clock = FakeClock()
+    rush = Rush(clock)
+
+    assert not _run(rush, clock, pause=9.0, waiting=LONG - 1)
+    assert _run(rush, clock, pause=9.0, waiting=LONG)
 
 
 async def _two_behind_a_run(batcher: Batcher, model: FakeModel) -> list[list[float]]:
