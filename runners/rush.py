@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 LONG = 32
-"""Rows without a pause, those that wait included, that make a rush.  Where callers come at random and half of a model's time is free, one in a
-thousand meets as many; where it is busy all the time, they have passed in a moment.
+"""Rows without a pause, those that wait included, that make a rush.  Where callers come at random and half of a
+model's time is free, one in a thousand meets as many; where it is busy all the time, they have passed in a moment.
 """
 
 PAUSE = 0.5
