@@ -168,7 +168,7 @@ class Batcher:
         return self._lone_inline.expects(self._size.row_seconds()) and self._lone()
 
     def _serve_lone(self, items: list[Item]) -> None:
-        """Answer the only one who came in this turn, here and now; several are the queue's, which batches them."""
+        """Answer the only one who came in this turn, here and now; several are the queue's."""
         if len(items) == 1 and not items[0].abandoned:
             self._answer_here(items[0])
         for item in items:
