@@ -260,8 +260,10 @@ async def test_bentomls_client_submits_follows_and_gets(lens: LensServer, base: 
 async def test_bentomls_client_waits_and_cancels(lens: LensServer, base: str, tmp_path: Path) -> None:
     path = tmp_path / "new_data.zip"
     path.write_bytes(colored(*HUES))
-    async with bentoml.AsyncHTTPClient(lens.url, timeout=60) as client:
-        waiting = asyncio.create_task(client.retrain(file=path, model_id=base))
+    # One each: a client closes the files of all its calls when the first of them has been sent.
+    one, other = (bentoml.AsyncHTTPClient(lens.url, timeout=60) for _ in range(2))
+    async with one as patient, other as client:
+        waiting = asyncio.create_task(patient.retrain(file=path, model_id=base))
         task = await client.retrain.submit(file=path, model_id=base, seed=12)
         await task.cancel()
         assert (await task.get_status()).value == "canceled"
