@@ -57,13 +57,13 @@ def test_a_crowd_that_waits_is_a_rush_at_once() -> None:
     assert _run(rush, clock, pause=9.0, waiting=LONG)
 
 
-async def _two_behind_a_run(batcher: Batcher, model: FakeModel) -> list[list[float]]:
-    """What was run of two rows that came together while another one ran."""
+async def _behind_a_run(batcher: Batcher, model: FakeModel, count: int) -> list[list[float]]:
+    """What was run of so many rows that came together while another one ran."""
     model.hold()
     tasks = [asyncio.create_task(batcher.submit(rows(0.0), 1, model.clock() + FAR))]
     await model.running()
-    tasks += [asyncio.create_task(batcher.submit(rows(value), 1, model.clock() + FAR)) for value in (1.0, 2.0)]
-    while batcher.depth < 2:
+    tasks += [asyncio.create_task(batcher.submit(rows(value), 1, model.clock() + FAR)) for value in range(1, count + 1)]
+    while batcher.depth < count:
         await asyncio.sleep(0)
     model.runs.clear()
     model.release()
@@ -79,17 +79,20 @@ async def test_two_who_came_together_by_chance_are_answered_one_by_one_and_in_a_
         return {"y": x}
 
     model.answer = a_row_costs_alike
-    batcher = Batcher(model, batchable=True, max_batch=2, max_queue=8, inline_below=0.0, clock=model.clock)
+    batcher = Batcher(model, batchable=True, max_batch=2, max_queue=LONG, inline_below=0.0, clock=model.clock)
     try:
         for size in (1, 2) * TRIALS:
             await batcher.enqueue(rows(*[0.0] * size), size, model.clock() + FAR)
         model.clock.now += 1.0
-        by_chance = await _two_behind_a_run(batcher, model)
+        by_chance = await _behind_a_run(batcher, model, 2)
         for _ in range(LONG):
             await batcher.enqueue(rows(0.0), 1, model.clock() + FAR)
-        in_a_rush = await _two_behind_a_run(batcher, model)
+        in_a_rush = await _behind_a_run(batcher, model, 2)
+        model.clock.now += 1.0
+        (first, *_) = await _behind_a_run(batcher, model, LONG)
     finally:
         model.release()
         batcher.close()
 
     assert (by_chance, in_a_rush) == ([[1.0], [2.0]], [[1.0, 2.0]])
+    assert first == [1.0, 2.0], "a crowd that waits is a rush at once"
