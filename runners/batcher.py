@@ -33,9 +33,9 @@ class Batcher:
     """The queue before one loaded model, and the threads that run it; callers wait on any number of event loops.
 
     Items are taken in order.  Where the rows of a batch do not influence each other (``batchable``), items of the same
-    names, dtypes and shapes run together, as many as measurement finds worth it (in a
-    rush; else only where a row becomes much cheaper), and each gets its own outcome: if
-    the batch fails, or its answer cannot be sliced by row, its items run again alone.
+    names, dtypes and shapes run together: in a rush as many as measurement finds worth it, else only where that makes
+    a row much cheaper.  Each gets its own outcome: if the batch fails, or its answer cannot be sliced by row, its items
+    run again alone.
     A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
     Those of callers who come in the same turn of an event loop go together.  What a lone caller sends to be
     prepared is prepared and run in his thread as well.
