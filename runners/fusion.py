@@ -1,7 +1,8 @@
 """A picture model with its scaling inside: the picture's bytes go in, a quarter of what its floats would be.
 
 The graph does what ``preprocessing.transforms.scaled`` does, operation by operation.  Layout and colour order are no
-part of it: Pillow hands out the bytes in any order as fast as in its own.
+part of it: Pillow hands out the bytes in any order as fast as in its own.  What the model only copies to join it is
+no longer copied (``runners.concat_elimination``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from preprocessing.spec import PIXELS, ImageInput, ModelSpec
 from preprocessing.transforms import affine
+from runners.concat_elimination import eliminate_concats
 
 FIRST_OPSET = 7
 """Older Mul and Add do not broadcast."""
@@ -34,8 +36,8 @@ class NotFusible(Exception):
 def fuse(model: bytes, spec: ModelSpec) -> bytes:
     """The ONNX file ``model`` with the scaling of ``spec`` in its graph: fed and read as ``spec.served`` says.
 
-    The operator set, the file format and the model's own nodes stay as they are; of its outputs the class scores are
-    left.  The same file and spec always give the same bytes.
+    The operator set and the file format stay as they are; of its outputs the class scores are left, and its own nodes
+    but for channels joined for one convolution.  The same file and spec always give the same bytes.
 
     Raises:
         NotFusible: there is nothing to fuse, or the file is too old or too large.
@@ -53,6 +55,7 @@ def fuse(model: bytes, spec: ModelSpec) -> bytes:
     proto = onnx.ModelProto.FromString(model)
     _feed_pixels(proto.graph, spec.image, spec.opset)
     _keep_output(proto.graph, spec.output.name)
+    eliminate_concats(proto.graph)
     return bytes(proto.SerializeToString(deterministic=True))
 
 
