@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.open_loop import Outcome
 from benchmarks.wrk import Load
 
-PACKAGES = ("bentoml", "fastapi", "httptools", "numpy", "onnxruntime", "pillow", "starlette", "uvicorn", "uvloop")
+PACKAGES = ("bentoml", "httptools", "numpy", "onnxruntime", "pillow", "starlette", "uvicorn", "uvloop")
 FULL, GOALS, QUICK, NARROWED = "full", "goals", "quick", "narrowed"
 _CODE = ("--", ".", ":!benchmarks/results", ":!docs")
 """What git is asked about: not what a run itself writes."""
