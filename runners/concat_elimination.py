@@ -81,14 +81,15 @@ def _joined(conv: NodeProto, values: _Values) -> _Joined | None:
         between.insert(0, maker)
         maker = values.sole_maker(maker.input[0])
     weights = values.weights(conv)
-    if maker is None or maker.op_type != "Concat" or _axis(maker) != 1 or weights is None:
+    if maker is None or maker.op_type != "Concat" or weights is None:
         return None
     channels = [values.channels(name) for name in maker.input]
     filters, joined = weights.dims[0], weights.dims[1]
-    # Where the convolution works in groups, its weights have fewer channels.
-    is_known = sum(channels) == joined and all(count and count % BLOCK == 0 for count in channels)
+    # They add up only where channels are joined, and where the convolution does not work in groups.
+    adds_up = len(channels) > 1 and sum(channels) == joined
+    is_aligned = all(count and count % BLOCK == 0 for count in channels)
     # To join copies every channel once, to add up reads and writes every filter once more for each part but the first.
-    if not is_known or filters * (len(channels) - 1) >= joined:
+    if not adds_up or not is_aligned or filters * (len(channels) - 1) >= joined:
         return None
     shares = np.split(numpy_helper.to_array(weights), np.cumsum(channels)[:-1], axis=1)
     return _Joined(maker, tuple(between), conv, tuple(shares))
@@ -114,10 +115,6 @@ def _in_parts(joined: _Joined) -> Iterator[NodeProto]:
 def _like(node: NodeProto, inputs: Iterable[str], output: str) -> NodeProto:
     """``node`` with other inputs and another output."""
     return NodeProto(op_type=node.op_type, domain=node.domain, attribute=node.attribute, input=inputs, output=[output])
-
-
-def _axis(concat: NodeProto) -> int | None:
-    return next((attribute.i for attribute in concat.attribute if attribute.name == "axis"), None)
 
 
 def _reads(graph: onnx.GraphProto) -> Iterator[str]:

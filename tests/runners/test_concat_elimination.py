@@ -151,6 +151,10 @@ def _rows_joined(network: Network) -> Iterator[str]:
     yield network.conv(network.joined(16, 16, axis=2), 16, 8)
 
 
+def _of_one_alone(network: Network) -> Iterator[str]:
+    yield network.conv(network.joined(16), 16, 8)
+
+
 def _in_groups(network: Network) -> Iterator[str]:
     yield network.conv(network.joined(16, 16), 16, 8, group=2)
 
@@ -179,6 +183,7 @@ def _changed_in_between(network: Network) -> Iterator[str]:
         _an_output_too,
         _read_in_a_branch,
         _rows_joined,
+        _of_one_alone,
         _in_groups,
         _cut_inside_a_block,
         _more_filters_than_channels,
