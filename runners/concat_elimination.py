@@ -74,7 +74,7 @@ class _Joined:
 
 
 def _joined(conv: NodeProto, values: _Values) -> _Joined | None:
-    """What ``conv`` joins, or None where it does not or where it had better."""
+    """What ``conv`` is over, or None where that is nothing joined or is better left joined."""
     between: list[NodeProto] = []
     maker = values.sole_maker(conv.input[0])
     while maker is not None and maker.op_type in _CHANNELWISE:
