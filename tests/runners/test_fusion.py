@@ -133,3 +133,32 @@ def test_what_cannot_be_fused_is_refused_with_its_reason() -> None:
             fuse(model, unfit)
     with pytest.raises(NotFusible, match="larger than"):
         fuse(model + bytes(LARGEST), spec)
+
+
+def test_channels_joined_for_one_convolution_are_joined_no_longer() -> None:
+    image, random = _image(), np.random.default_rng(3)
+    weights = {"a": (16, 3), "b": (16, 3), "c": (8, 32)}
+    nodes = [
+        helper.make_node("Conv", ["image", "a"], ["left"]),
+        helper.make_node("Conv", ["image", "b"], ["right"]),
+        helper.make_node("Concat", ["left", "right"], ["both"], axis=1),
+        helper.make_node("Conv", ["both", "c"], ["same"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "fire",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, HEIGHT, WIDTH])],
+        [helper.make_tensor_value_info("same", TensorProto.FLOAT, ["N", 8, HEIGHT, WIDTH])],
+        [
+            numpy_helper.from_array(random.normal(size=(*shape, 1, 1)).astype(np.float32), name)
+            for name, shape in weights.items()
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    fused, pixels = fuse(model, _spec(image)), _pixels(image)
+    plain = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+    assert "Concat" not in [node.op_type for node in onnx.ModelProto.FromString(fused).graph.node]
+    np.testing.assert_allclose(
+        _run(fused, pixels)[0], plain.run(None, {"image": scaled(pixels, image)})[0], rtol=1e-4, atol=1e-4
+    )
