@@ -118,9 +118,8 @@ def plain(value: Any) -> tuple[Any, bool]:
         return _plain_array(value)
     if isinstance(value, np.generic):
         return plain(value.item())
-    if isinstance(value, Mapping):
-        entries = {str(key): plain(entry) for key, entry in value.items()}
-        return {key: entry for key, (entry, _) in entries.items()}, any(bad for _, bad in entries.values())
+    if isinstance(value, dict):
+        return _plain_map(value)
     if isinstance(value, list | tuple):
         items = [plain(item) for item in value]
         return [item for item, _ in items], any(bad for _, bad in items)
@@ -147,12 +146,19 @@ def first_output(outputs: Mapping[str, Any], spec: ModelSpec, single: bool) -> l
     return value if isinstance(value, list) else [value]
 
 
+def _plain_map(entries: dict[Any, Any]) -> tuple[dict[str, Any], bool]:
+    told, non_finite = {}, False
+    for key, entry in entries.items():
+        told[str(key)], bad = plain(entry)
+        non_finite |= bad
+    return told, non_finite
+
+
 def _plain_array(array: Array) -> tuple[Any, bool]:
     if array.dtype.kind == "f":
-        if array.ndim == 1 and array.size <= _FEW:  # NumPy's own check takes longer to begin than this to end
-            values = array.tolist()
-            if all(map(isfinite, values)):
-                return values, False
+        # NumPy's own check takes longer to begin than the other one to end.
+        if array.size <= _FEW and all(map(isfinite, array.ravel().tolist())):
+            return array.tolist(), False
         finite = np.isfinite(array)
         if finite.all():
             return array.tolist(), False

@@ -94,7 +94,7 @@ def _told_beside(outputs: Mapping[str, Any], label: Any) -> float | None:
     """The probability of ``label`` where the second output tells one, as scikit-learn's classifiers do."""
     for beside in islice(outputs.values(), 1, 2):
         row = beside[0] if isinstance(beside, list) and len(beside) == 1 else None
-        if isinstance(row, Mapping):
+        if isinstance(row, dict):
             row = [row.get(label, row.get(str(label)))]
         if isinstance(row, list) and row and all(isinstance(each, float) and 0 <= each <= 1 for each in row):
             return float(max(row))

@@ -27,7 +27,7 @@ from runners.runner import Run
 from serving.arms import Arms, Digest, Opened
 from serving.errors import ServiceError
 from serving.observability.request_context import RequestContext
-from serving.observability.timestamps import timestamp
+from serving.observability.timestamps import milliseconds, timestamp
 from serving.outcome import NOTHING, Outcome, features_outcome, picture_outcome, tensors_outcome
 from serving.registry.records import ModelVersion
 
@@ -148,7 +148,7 @@ class Predictor:
             copied = await self._classified(version, picture, options, context.deadline)
             return picture_outcome(copied.answer), copied.cached
 
-        latency = _milliseconds(time.perf_counter() - started)
+        latency = milliseconds(time.perf_counter() - started)
         judge = partial(picture_outcome, found.answer)
         self._arms.answered(opened, context, latency, judge, again=again, cached=found.cached, digest=found.digest)
         envelope = {**_envelope(opened, context, latency), "cached": found.cached}
@@ -179,7 +179,7 @@ class Predictor:
             self._arms.failed(opened, context, started, error)
             raise
         context.cached = False
-        latency = _milliseconds(time.perf_counter() - started)
+        latency = milliseconds(time.perf_counter() - started)
         self._arms.answered(opened, context, latency, judge, again=again)
         return {**result, **_envelope(opened, context, latency), "cached": False}
 
@@ -218,7 +218,7 @@ class Predictor:
         except BaseException as error:
             self._arms.failed(opened, context, started, error)
             raise
-        latency = _milliseconds(time.perf_counter() - started)
+        latency = milliseconds(time.perf_counter() - started)
         judge = partial(_tensors_outcome, run, rows, version.spec)
         self._arms.answered(opened, context, latency, judge, again=again)
         return run
@@ -254,7 +254,7 @@ class Predictor:
         batch = feature_batch(features, spec) if inputs is None else named_batch(inputs, spec)
         run = await self._run(version, batch.arrays, batch.rows, deadline)
         answer = _outputs(run, spec, batch)
-        answer["inference_time_ms"] = _milliseconds(run.seconds)
+        answer["inference_time_ms"] = milliseconds(run.seconds)
         return answer, partial(_features_outcome, answer, batch.rows, spec)
 
     def _answer_key(self, digest: str, version: ModelVersion, options: Options) -> str:
@@ -276,7 +276,7 @@ class Predictor:
             "confidence": ranked.confidence,
             "predictions": [{"label": label, "probability": p} for label, p in ranked.predictions],
             "probabilities": ranked.probabilities,
-            "inference_time_ms": _milliseconds(run.seconds),
+            "inference_time_ms": milliseconds(run.seconds),
         }
 
     async def _run(self, version: ModelVersion, inputs: Mapping[str, np.ndarray], rows: int, deadline: float) -> Run:
@@ -340,7 +340,3 @@ def _envelope(opened: Opened, context: RequestContext, latency_ms: float) -> dic
         "latency_ms": latency_ms,
         "timestamp": timestamp(),
     }
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)

@@ -23,6 +23,7 @@ from serving.api.responses import error_response
 from serving.api.routes import Kind, Route, RouteTable
 from serving.errors import ServiceError, public_error
 from serving.observability.request_context import RequestContext, begin, request_id_from
+from serving.observability.timestamps import milliseconds
 
 STICKY_KEY = b"x-sticky-key"
 """The header by which callers stick to one arm of a traffic plan."""
@@ -266,7 +267,7 @@ def access_line(method: str, context: RequestContext, status: int, seconds: floa
         "method": method,
         "route": context.route,
         "status": status,
-        "latency_ms": round(seconds * 1000, 3),
+        "latency_ms": milliseconds(seconds),
         "model_id": context.model_id,
         "model_version": context.model_version,
         "cached": context.cached,

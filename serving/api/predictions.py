@@ -17,7 +17,7 @@ from serving.errors import ServiceError, missing_field, public_error
 from serving.inputs.body import Body
 from serving.inputs.pictures import BytesPicture, Fetcher, URLMemory, URLPicture, base64_picture
 from serving.observability.request_context import RequestContext, current
-from serving.observability.timestamps import timestamp
+from serving.observability.timestamps import milliseconds, timestamp
 from serving.predictor import Options, Picture, Predictor
 
 FILE_FIELDS = ("file", "image")
@@ -80,7 +80,7 @@ class PredictionAPI:
             "request_id": context.request_id,
             "results": results,
             "inference_time_ms": round(sum(result["inference_time_ms"] for result in good), 3),
-            "latency_ms": round((time.perf_counter() - started) * 1000, 3),
+            "latency_ms": milliseconds(time.perf_counter() - started),
             "timestamp": timestamp(),
         }
         if good:
