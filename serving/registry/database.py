@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, create_engine, event, func, insert, inspect, make_url, select
 
 from serving.errors import CannotStart
+from serving.registry import schema
 from serving.registry.file_lock import exclusive
 from serving.registry.full_disk import reporting_full_disk
 
@@ -71,7 +72,9 @@ class Database:
                 if not self.is_sqlite:
                     # The file lock binds this host only; this one binds every host that shares the server.
                     connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-                if _revision(connection) != newest_revision(scripts):
+                if not inspect(connection).has_table(schema.revision.name):
+                    _create(connection)
+                if connection.execute(select(schema.revision)).scalar() != newest_revision(scripts):
                     _upgrade(connection, scripts)
 
     @contextmanager
@@ -106,15 +109,16 @@ def newest_revision(scripts: Path) -> str:
     return max(path.stem.partition("_")[0] for path in (scripts / "versions").glob("r*.py"))
 
 
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return revision
+def _create(connection: Connection) -> None:
+    """Make the tables as they are, without a migration for each step on the way."""
+    for tables in (schema.metadata, schema.revision.metadata):
+        tables.create_all(connection, checkfirst=False)
+    connection.execute(insert(schema.state).values(one=1, generation=0))
+    connection.execute(insert(schema.revision).values(version_num=schema.REVISION))
 
 
 def _upgrade(connection: Connection, scripts: Path) -> None:
-    # Imported by whoever migrates: it takes as long as everything else of this package, and is seldom needed.
+    # Imported by whoever migrates: it takes a quarter of a second, and is seldom needed.
     import alembic.command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -1,4 +1,4 @@
-"""The tables of the registry's database, as they are after the newest migration."""
+"""The tables of the registry's database, as they are after the newest migration, ``REVISION``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Dialect,
@@ -14,11 +15,15 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
 )
 from sqlalchemy.types import TypeDecorator
+
+REVISION = "r0003"
+"""What a new database is: made from these tables, it needs no migration up to here."""
 
 NAME = String(63)
 DIGEST = String(64)
@@ -80,7 +85,7 @@ live = Table(
 state = Table(
     "state",
     metadata,
-    Column("one", Integer, primary_key=True),
+    Column("one", Integer, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
     Column("generation", BigInteger, nullable=False),
     Column("default_id", NAME),
 )
@@ -130,3 +135,11 @@ seeds = Table(
     Column("version", NAME, nullable=False),
 )
 """Files that were seeded at a start, by digest, and the version that each became."""
+
+revision = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own note of the last migration, in one row; apart, because alembic does not count it among the tables."""

@@ -6,15 +6,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import alembic.command
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, text, update
+from sqlalchemy import inspect, select, text, update
 
 from serving.registry.database import MIGRATIONS, Database, DatabaseError, newest_revision, registry_url
-from serving.registry.schema import metadata, state
+from serving.registry.schema import REVISION, metadata, state
 from tests.registry.registering import opened, processes, register
 
 LATER = """
@@ -49,6 +52,35 @@ def with_later_revision(tmp_path: Path, then: str = "") -> Path:
     return scripts
 
 
+def migrated_from_nothing(folder: Path) -> Database:
+    folder.mkdir()
+    database, config = Database(registry_url(folder, None)), Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "head")
+    return database
+
+
+def contents(database: Database) -> dict[str, Any]:
+    """Everything that the database says of its tables, and their rows."""
+    with database.read() as connection:
+        asked = inspect(connection)
+        return {
+            name: (
+                [{**column, "type": str(column["type"])} for column in asked.get_columns(name)],
+                asked.get_pk_constraint(name),
+                asked.get_foreign_keys(name),
+                asked.get_check_constraints(name),
+                asked.get_unique_constraints(name),
+                asked.get_indexes(name),
+                connection.execute(text(f"SELECT * FROM {name}")).all(),
+            )
+            for name in asked.get_table_names()
+        }
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
@@ -68,30 +100,39 @@ def test_other_databases_are_refused_with_a_remedy(url: str) -> None:
         registry_url(Path("/home/lens"), url)
 
 
-def test_migrating_makes_the_tables_that_the_code_expects(tmp_path: Path, database: Database) -> None:
+def test_a_new_database_is_what_the_migrations_make(tmp_path: Path, database: Database) -> None:
     database.migrate(tmp_path / "lock")
+    migrated = migrated_from_nothing(tmp_path / "migrated")
 
-    with database.read() as connection:
+    assert contents(database) == contents(migrated)
+    with migrated.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         assert connection.execute(select(state.c.generation)).scalar_one() == 0
+    migrated.close()
+
+
+def test_a_new_database_is_of_the_newest_revision() -> None:
+    assert newest() == REVISION
 
 
 def test_the_newest_migration_is_told_by_its_files_name() -> None:
     assert newest_revision(MIGRATIONS) == newest()
 
 
-def test_a_start_on_a_current_database_does_not_import_the_migration_library(
-    tmp_path: Path, database: Database
+@pytest.mark.parametrize("current", [False, True])
+def test_a_start_that_has_nothing_to_migrate_does_not_import_the_migration_library(
+    tmp_path: Path, database: Database, current: bool
 ) -> None:
-    database.migrate(tmp_path / "lock")
-    again = f"""
+    if current:
+        database.migrate(tmp_path / "lock")
+    start = f"""
 import sys
 from pathlib import Path
 from serving.registry.database import Database, registry_url
 Database(registry_url(Path({str(tmp_path)!r}), None)).migrate(Path({str(tmp_path / "lock")!r}))
 sys.exit("alembic" in sys.modules)
 """
-    assert subprocess.run([sys.executable, "-c", again], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", start], check=False).returncode == 0
 
 
 def test_a_filled_database_is_migrated_forward_and_loses_nothing(tmp_path: Path, database: Database) -> None:
