@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from serving.learning.report import TrainingReport
 from serving.learning.task import LearningOptions
 from serving.retraining.job import JobError, JobProgress, State
+from serving.schemas.schema import Schema
 
 
 class RetrainRequest(LearningOptions):
     """The fields beside the `file` of a retraining; each may also be in the query."""
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(extra="ignore")
 
     model_id: str | None = Field(
         None, description="What is learned from: `name`, or `name@version`; the default's live version where absent."
@@ -24,10 +25,8 @@ class RetrainRequest(LearningOptions):
     wait: bool = Field(True, description="Answer when the job has ended; else at once, with 202 and the job.")
 
 
-class Job(BaseModel):
+class Job(Schema):
     """One retraining."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     id: str
     state: State
@@ -62,20 +61,20 @@ class JobAnswer(Job):
     request_id: str
 
 
-class JobList(BaseModel):
+class JobList(Schema):
     """The newest jobs first, without their reports."""
 
     jobs: list[Job]
     request_id: str
 
 
-class JobRequest(BaseModel):
+class JobRequest(Schema):
     """Which job is meant."""
 
     id: str
 
 
-class TaskAnswer(BaseModel):
+class TaskAnswer(Schema):
     """A job as a task of the framework."""
 
     task_id: str = Field(description="The job's id.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from serving.schemas.schema import Schema
 
 
-class ActivateRequest(BaseModel):
+class ActivateRequest(Schema):
     """Which version becomes live, and whether its id becomes the default."""
 
     id: str
@@ -13,13 +15,13 @@ class ActivateRequest(BaseModel):
     default: bool = False
 
 
-class RollbackRequest(BaseModel):
+class RollbackRequest(Schema):
     """Whose last change of what is live is taken back; without an id that of what answers by default."""
 
     id: str | None = None
 
 
-class AliasRequest(BaseModel):
+class AliasRequest(Schema):
     """Which version an alias means; null takes the alias away."""
 
     id: str
@@ -27,7 +29,7 @@ class AliasRequest(BaseModel):
     version: str | None
 
 
-class AliasAnswer(BaseModel):
+class AliasAnswer(Schema):
     """What the alias means now."""
 
     id: str
@@ -38,7 +40,7 @@ class AliasAnswer(BaseModel):
     request_id: str
 
 
-class DeleteAnswer(BaseModel):
+class DeleteAnswer(Schema):
     """The version that is gone."""
 
     id: str
@@ -49,7 +51,7 @@ class DeleteAnswer(BaseModel):
     request_id: str
 
 
-class ActivateAnswer(BaseModel):
+class ActivateAnswer(Schema):
     """The version that is live now."""
 
     id: str

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from preprocessing.spec import Mode
 from serving.optimization.report import CandidateReport, OptimizationReport
 from serving.registry.records import ChangeKind
+from serving.schemas.schema import Schema
 
 
-class TensorDescription(BaseModel):
+class TensorDescription(Schema):
     """One input or output of a model."""
 
     name: str
@@ -20,7 +21,7 @@ class TensorDescription(BaseModel):
     shape: list[int | str | None] | None = Field(examples=[["N", 4]])
 
 
-class ModelEntry(BaseModel):
+class ModelEntry(Schema):
     """One version in a list."""
 
     id: str
@@ -43,7 +44,7 @@ class ModelEntry(BaseModel):
     metrics: dict[str, Any] = Field(description="What was measured of it.")
 
 
-class ModelList(BaseModel):
+class ModelList(Schema):
     """The versions, by id, then oldest first."""
 
     models: list[ModelEntry]
@@ -52,7 +53,7 @@ class ModelList(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page; null on the last.")
 
 
-class ModelChange(BaseModel):
+class ModelChange(Schema):
     """One thing that happened to a version, and who did it."""
 
     number: int
@@ -68,14 +69,14 @@ class ModelChange(BaseModel):
     reason: str | None = Field(description="What it came to, and why.")
 
 
-class ModelHistory(BaseModel):
+class ModelHistory(Schema):
     """What happened, newest first; it outlives the versions that it names."""
 
     changes: list[ModelChange]
     next: str | None = Field(description="The `cursor` of the next page; null on the last.")
 
 
-class Signature(BaseModel):
+class Signature(Schema):
     """What goes into a model and what comes out."""
 
     inputs: list[TensorDescription]
@@ -103,7 +104,7 @@ class ModelInfo(ModelEntry, Signature):
     history: list[ModelChange] = Field(description="What happened to it, newest first.")
 
 
-class ModelName(BaseModel):
+class ModelName(Schema):
     """The version an upload made."""
 
     id: str
@@ -112,7 +113,7 @@ class ModelName(BaseModel):
     path: str
 
 
-class UploadAnswer(BaseModel):
+class UploadAnswer(Schema):
     """What an upload made, and where it is live."""
 
     model: ModelName

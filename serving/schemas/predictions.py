@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from preprocessing.spec import Mode
+from serving.schemas.schema import Schema
 
 ModelReference = Annotated[
     str | None,
@@ -25,10 +26,10 @@ StickyKey = Annotated[
 ]
 
 
-class Options(BaseModel):
+class Options(Schema):
     """What may accompany any prediction."""
 
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(extra="ignore")
 
     model_id: ModelReference = None
     top_k: TopK = None
@@ -52,17 +53,15 @@ class PredictRequest(Options):
     ] = None
 
 
-class LabelProbability(BaseModel):
+class LabelProbability(Schema):
     """One class and its probability."""
 
     label: str
     probability: float = Field(ge=0, le=1)
 
 
-class Answer(BaseModel):
+class Answer(Schema):
     """What every prediction says."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     request_id: str
     model_id: str
@@ -97,7 +96,7 @@ class InferAnswer(ImageAnswer):
     """The answer of ``/infer`` for one picture."""
 
 
-class InferResult(BaseModel):
+class InferResult(Schema):
     """One picture's place in the answer for several: its answer, or its error."""
 
     request_id: str
@@ -106,7 +105,7 @@ class InferResult(BaseModel):
     code: str | None = None
 
 
-class InferManyAnswer(BaseModel):
+class InferManyAnswer(Schema):
     """The answer of ``/infer`` for several pictures, in their order."""
 
     request_id: str

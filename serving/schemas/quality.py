@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from serving.schemas.schema import Schema
 
 
-class FeedbackRequest(BaseModel):
+class FeedbackRequest(Schema):
     """What was true, about an answer."""
 
     request_id: str = Field(description="The `request_id` of the answer.")
     label: str | int | float = Field(description="The true class.", examples=["cat"])
 
 
-class FeedbackAnswer(BaseModel):
+class FeedbackAnswer(Schema):
     """The answer that the feedback was about."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     request_id: str
     model_id: str
@@ -30,10 +30,8 @@ class FeedbackAnswer(BaseModel):
     )
 
 
-class VersionQuality(BaseModel):
+class VersionQuality(Schema):
     """How good one version was, by feedback."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     model_id: str
     version: str
@@ -51,7 +49,7 @@ class VersionQuality(BaseModel):
     confusion: dict[str, Any] | None = Field(None, description="`labels`, `counts` (rows are truths), and `beyond`.")
 
 
-class QualityComparison(BaseModel):
+class QualityComparison(Schema):
     """Whether B is better than A, or the evidence does not suffice."""
 
     a: str
@@ -66,7 +64,7 @@ class QualityComparison(BaseModel):
     conclusion: str
 
 
-class Quality(BaseModel):
+class Quality(Schema):
     """How good the versions of an id were."""
 
     id: str

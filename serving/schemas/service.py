@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from serving.schemas.schema import Schema
 
 
-class Health(BaseModel):
+class Health(Schema):
     """Whether the service can predict."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     status: Literal["ok", "unavailable"]
     Status: Literal["ok", "unavailable"]
@@ -22,7 +22,7 @@ class Health(BaseModel):
     runtime: dict[str, Any] = Field(description="ONNX Runtime's version, providers and highest opset.")
 
 
-class ValidationItem(BaseModel):
+class ValidationItem(Schema):
     """One invalid or missing field."""
 
     type: str
@@ -30,7 +30,7 @@ class ValidationItem(BaseModel):
     msg: str
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Schema):
     """Every failure."""
 
     detail: str | list[ValidationItem]

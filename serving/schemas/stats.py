@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from serving.schemas.schema import Schema
 
 
-class VersionStats(BaseModel):
+class VersionStats(Schema):
     """What one version answered in the span."""
 
     id: str
@@ -18,7 +20,7 @@ class VersionStats(BaseModel):
     p95_ms: float | None
 
 
-class Counters(BaseModel):
+class Counters(Schema):
     """From the metrics, since the server started, and at this moment."""
 
     responses: dict[str, int] = Field(description="Answers to predictions by class of status.", examples=[{"2xx": 10}])
@@ -31,7 +33,7 @@ class Counters(BaseModel):
     loaded: int = Field(description="Versions loaded in each worker.")
 
 
-class Stats(BaseModel):
+class Stats(Schema):
     """What was answered, by steps of `step_s` seconds from `since` on; null where a step has nothing."""
 
     at: float = Field(description="Unix time.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from serving.schemas.schema import Schema
 
 
-class TrafficArm(BaseModel):
+class TrafficArm(Schema):
     """What one arm of a plan got since the plan began."""
-
-    model_config = ConfigDict(protected_namespaces=())
 
     arm: str = Field(description="A version of the id, or other-id@version.", examples=["v2"])
     model_id: str
@@ -29,7 +29,7 @@ class TrafficArm(BaseModel):
     reason: str | None = Field(description="Why.")
 
 
-class Traffic(BaseModel):
+class Traffic(Schema):
     """How an id's requests are split now."""
 
     id: str
@@ -47,7 +47,7 @@ class Traffic(BaseModel):
     request_id: str
 
 
-class TrafficList(BaseModel):
+class TrafficList(Schema):
     """Every plan."""
 
     traffic: list[dict[str, Any]]
