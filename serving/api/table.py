@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,12 +43,16 @@ class Handlers:
 
 
 def route_table(handlers: Handlers, version: str) -> RouteTable:
-    """Every route; the OpenAPI document is made from the table itself."""
+    """Every route; the OpenAPI document is made from the table itself, once somebody asks for it."""
     native, models, health, pages = handlers.native, handlers.models, handlers.health, handlers.pages
     lifecycle, traffic = handlers.lifecycle, handlers.traffic
 
+    @cache
+    def document() -> dict[str, Any]:
+        return openapi_document(table, version)
+
     async def openapi(_request: Request) -> Response:
-        return JSON(document)
+        return JSON(await asyncio.to_thread(document))  # the first time it takes 0.1 s
 
     table = RouteTable(
         [
@@ -84,7 +91,6 @@ def route_table(handlers: Handlers, version: str) -> RouteTable:
             *_open_inference(handlers.open_inference),
         ]
     )
-    document = openapi_document(table, version)
     return table
 
 
