@@ -128,7 +128,8 @@ def test_who_follows_a_retraining_is_told_of_its_interruption_and_it_goes_on_whe
     assert resumed.status_code == 202, resumed.text
     *_, (_, done) = followed(lens, restarted.job)
     assert done["state"] == "succeeded"
-    assert told(lens, "/jobs", id=restarted.waiting)["state"] == "succeeded"
+    *_, (_, done) = followed(lens, restarted.waiting)
+    assert done["state"] == "succeeded"
     assert not list((lens.home / "jobs").iterdir())
 
 
