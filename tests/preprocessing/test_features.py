@@ -259,6 +259,7 @@ def test_outputs_become_plain_json() -> None:
         (np.array(np.nan), None),
         (np.float64("inf"), None),
         ([{"a": math.nan}], [{"a": None}]),
+        ({"a": math.nan, "b": np.ones(1)}, {"a": None, "b": [1.0]}),
     ],
 )
 def test_numbers_that_json_cannot_carry_become_null_and_are_told(value: Any, told: Any) -> None:
