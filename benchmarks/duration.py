@@ -58,7 +58,7 @@ def _tune(plan: Plan) -> float:
 
 
 def _start(plan: Plan) -> float:
-    return 2 * plan.rounds * START_SECONDS
+    return 2 * plan.starts * START_SECONDS
 
 
 def _growth(plan: Plan) -> float:
@@ -68,8 +68,8 @@ def _growth(plan: Plan) -> float:
 
 
 def _overload(plan: Plan) -> float:
-    top = START_SECONDS + _visit(plan, 1, plan.slow_seconds)
-    return top + len(plan.overload) * (plan.overload_seconds + POINT_SECONDS)
+    top = _visit(plan, 1, plan.slow_seconds)
+    return START_SECONDS + plan.rounds * (top + len(plan.overload) * (plan.overload_seconds + POINT_SECONDS))
 
 
 def _visit(plan: Plan, points: int, seconds: int | None = None) -> float:

@@ -10,6 +10,7 @@ from benchmarks.bench import LIMITS, OWN_CODE
 from benchmarks.catalogue import CORES, LENS
 from benchmarks.results import Record
 from benchmarks.sections.closed_loop import CACHED
+from benchmarks.sections.overload import middle_rounds
 from benchmarks.sections.pictures import DRAFT, INT8, best_peer
 from benchmarks.tables import rate_of, table
 
@@ -187,12 +188,13 @@ def _start(record: Record) -> Iterator[Goal]:
 
 def _overload(record: Record) -> Iterator[Goal]:
     asked = "goodput does not collapse up to 4 times the top rate (at least 0.8 of it)"
-    top = record.points[0].load.rate if record.points else 0.0
+    top = median(point.load.rate for point in record.points) if record.points else 0.0
     if not record.arrivals or not top:
         yield Goal(asked, "-", None)
         return
-    over = [each.outcome for each in record.arrivals if each.outcome.offered > top]
-    worst = min((outcome.goodput for outcome in over), default=0.0)
+    arrivals = [each for each in record.arrivals if float(each.work) > 1]
+    over = [each.outcome for each in arrivals]
+    worst = min((each.outcome.goodput for each in middle_rounds(arrivals)), default=0.0)
     broken = sum(outcome.failed for outcome in over)
     slowest = max((outcome.p99_ms or 0.0 for outcome in over), default=0.0)
     seen = f"{worst / top:.2f} of {top:,.0f} at worst, p99 at most {slowest:,.0f} ms; {broken} not answered at all"

@@ -12,7 +12,7 @@ from benchmarks.catalogue import LENS, PEERS
 from benchmarks.goals import goals_table
 from benchmarks.plan import PICTURE_WORKS
 from benchmarks.results import NARROWED, QUICK, Record
-from benchmarks.sections import SECTIONS, pictures
+from benchmarks.sections import SECTIONS, overload, pictures
 from benchmarks.tables import provenance, unique, versions
 
 _HEAD = Path(__file__).with_name("performance_head.md")
@@ -61,7 +61,7 @@ def _chart(name: str, record: Record) -> str | None:
         drawn = [point for point in record.points if point.variant not in FLOORS]
         return chart.bars(f"{pictures.title(name)}: answers a second", drawn, LENS)
     if name == "overload" and record.arrivals:
-        return chart.curve("Overload: Lens, answers against offered load", record.arrivals)
+        return chart.curve("Overload: Lens, answers against offered load", overload.middle_rounds(record.arrivals))
     return None
 
 

@@ -55,7 +55,8 @@ class Plan:
         peers: keys of the peers; empty means all.
         connections: only these of each section's; empty means all.
         half_load_seconds: length of one open-loop measurement.
-        overload: multiples of the top rate that are offered, each for ``overload_seconds``.
+        starts: cold starts of each server; a single one differs by a fifth from the next.
+        overload: multiples of the top rate that are offered, each for ``overload_seconds`` a round.
     """
 
     scope: str = FULL
@@ -77,7 +78,8 @@ class Plan:
     warm_up_seconds: int = 1
     half_load_seconds: int = 10
     half_load_peers: int = 3
-    overload: tuple[float, ...] = (0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0)
+    starts: int = 7
+    overload: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
     overload_seconds: int = 10
 
     def measured_peers(self, keys: Sequence[str] = ()) -> list[Peer]:
@@ -109,14 +111,18 @@ PLANS = {
         connections=HEADLINE,
         rounds=2,
         half_load_peers=1,
+        starts=3,
     ),
     GOALS: Plan(
         scope=GOALS,
         sections=("squeezenet", "mobilenet", "resnet50", "large", "features", "cached", "start", "overload"),
         peers=GOAL_PEERS,
         half_load_peers=2,
-        overload=(1.0, 2.0, 4.0),
+        starts=5,
+        overload=(2.0, 4.0),
     ),
-    "smoke": Plan(scope=NARROWED, rounds=1, seconds=1, slow_seconds=1, half_load_seconds=2, overload_seconds=2),
+    "smoke": Plan(
+        scope=NARROWED, rounds=1, seconds=1, slow_seconds=1, half_load_seconds=2, starts=1, overload_seconds=2
+    ),
 }
 """``smoke`` proves that every section works; its figures mean nothing."""

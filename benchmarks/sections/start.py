@@ -19,7 +19,7 @@ def measure(bench: Bench, section: str) -> Record:
     bench.require_model(_MODEL)
     variants = [lens(), hello_world()]
     record = bench.record(section, variants)
-    for number in range(bench.plan.rounds):
+    for number in range(bench.plan.starts):
         for variant in variants:
             try:
                 record.starts.append(Start(variant.name, number, _seconds(bench, variant)))

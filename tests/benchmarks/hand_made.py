@@ -26,6 +26,10 @@ def points(variant: str, rates: dict[int, float], *, work: str = "squeezenet", f
     ]
 
 
-def arrivals(variant: str, p99_ms: float, *, offered: float = 50.0, answered: int = 500, refused: int = 0) -> Arrivals:
-    outcome = Outcome(offered, 10.0, answered + refused, answered, refused, 0, p99_ms / 2, p99_ms, p99_ms, 0.5, 10.0)
-    return Arrivals(variant, "squeezenet", 0, outcome)
+def arrivals(
+    variant: str, p99_ms: float, *, work: str = "squeezenet", answered: int = 500, refused: int = 0
+) -> Arrivals:
+    """One round of ten seconds."""
+    sent = answered + refused
+    outcome = Outcome(sent / 10.0, 10.0, sent, answered, refused, 0, p99_ms / 2, p99_ms, p99_ms, 0.5, 10.0)
+    return Arrivals(variant, work, 0, outcome)

@@ -28,6 +28,6 @@ def test_bars_are_of_the_headline_connections() -> None:
 
 
 def test_a_curve_has_a_place_for_every_load() -> None:
-    drawn = ElementTree.fromstring(curve("load", [arrivals("Lens", 9.0, offered=rate) for rate in (50, 100, 200)]))
+    drawn = ElementTree.fromstring(curve("load", [arrivals("Lens", 9.0, answered=rate) for rate in (50, 100, 200)]))
     lines = [each.attrib["points"].split() for each in drawn.iter(f"{SVG}polyline")]
     assert [len(line) for line in lines] == [3, 3, 3]

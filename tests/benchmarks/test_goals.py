@@ -93,7 +93,17 @@ def test_the_start_is_held_against_hello_world(root: Path) -> None:
 def test_goodput_that_falls_under_overload_misses_the_goal(root: Path) -> None:
     made = record("overload", root)
     made.points = points("Lens", {16: 50})
-    made.arrivals = [arrivals("Lens", 90.0, offered=100, answered=480, refused=520)]
+    made.arrivals = [arrivals("Lens", 90.0, work="2", answered=480, refused=520)]
     assert found({"overload": made}, "goodput").met is True
-    made.arrivals.append(arrivals("Lens", 90.0, offered=200, answered=300, refused=1700))
+    made.arrivals.append(arrivals("Lens", 90.0, work="4", answered=300, refused=1700))
+    assert found({"overload": made}, "goodput").met is False
+
+
+def test_goodput_is_judged_by_each_multiple_s_round_in_the_middle(root: Path) -> None:
+    made = record("overload", root)
+    made.points = points("Lens", {16: 50})
+    made.arrivals = [arrivals("Lens", 90.0, work="0.5", answered=250)]
+    made.arrivals += [arrivals("Lens", 90.0, work="4", answered=answered) for answered in (300, 450, 480)]
+    assert found({"overload": made}, "goodput").seen.startswith("0.90 of 50")
+    made.arrivals[-1] = arrivals("Lens", 90.0, work="4", answered=310)
     assert found({"overload": made}, "goodput").met is False

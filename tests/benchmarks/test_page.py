@@ -11,7 +11,7 @@ def test_the_page_has_goals_tables_charts_and_the_file_of_every_section(root: Pa
     small, over = record("squeezenet", root), record("overload", root, scope="quick")
     small.points = points("Lens", {1: 60, 16: 120})
     small.absent = {"mosec": "not installed"}
-    over.points, over.arrivals = points("Lens", {16: 50}), [arrivals("Lens", 9.0, offered=100)]
+    over.points, over.arrivals = points("Lens", {16: 50}), [arrivals("Lens", 9.0, work="2")]
     for made in (small, over):
         write(made, tmp_path)
 
