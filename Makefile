@@ -8,6 +8,8 @@ STAMP := $(VENV)/.stamps
 TRAIN_VENV := .venv-train
 # Tools that build, describe and check what ships bring packages that would not fit beside ours.
 SHIP_VENV := .venv-ship
+# Compiled once, as pip compiles what it installs: whoever may not write here would do it anew at each start, in each process.
+SOURCES := service.py preprocessing runners serving
 
 export PORT ?= 3000
 export LENS_HOME ?= .lens
@@ -36,6 +38,7 @@ $(STAMP)/venv:
 $(STAMP)/serve-$(RUNTIME): $(STAMP)/venv requirements.txt requirements-$(RUNTIME).txt
 	@echo "== installing requirements-$(RUNTIME).txt"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-$(RUNTIME).txt
+	@$(BIN)/python -m compileall -q $(SOURCES)
 	@touch $@
 
 $(STAMP)/dev: $(STAMP)/serve-$(RUNTIME) requirements-dev.txt

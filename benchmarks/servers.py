@@ -157,7 +157,7 @@ def started(variant: Variant, models: Path, state: Path, model: str) -> Iterator
         process = subprocess.Popen(
             variant.command(ports[0]),
             cwd=ROOT,
-            env={**os.environ, **_environment(variant, models, model, state, ports, short)},
+            env={**_inherited(), **_environment(variant, models, model, state, ports, short)},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -184,6 +184,11 @@ def wait_until_ready(server: Server, state: Path, pause: float = 0.1) -> None:
             pass
         time.sleep(pause)
     raise DidNotStart(f"{server.name} did not start: {_last_words(state / 'log')}")
+
+
+def _inherited() -> dict[str, str]:
+    """Ours, without what would have every start compile the sources anew: users' Python keeps what it compiled."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _environment(
