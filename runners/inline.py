@@ -11,9 +11,10 @@ from runners.item import Run
 INLINE_BELOW = 0.0005
 """Seconds.  The way to another thread and back costs about a tenth of this."""
 
-LONE_BELOW = 0.02
+LONE_BELOW = 0.05
 """Seconds, where there is one caller and nobody else to keep waiting.  Of 4 ms the way to another thread is a tenth,
-most of it because that thread wakes on another core, whose cache has neither the picture nor the model.
+most of it because that thread wakes on another core, whose cache has neither the picture nor the model; it is no less
+of a large picture's 20 ms.  So long a second caller waits at most until he is let in, where no other worker is free.
 """
 
 PATIENCE = 0.05
