@@ -30,11 +30,11 @@ def measure(bench: Bench, section: str) -> Record:
 
 def report(record: Record) -> str:
     """The median of each."""
-    rows = [
-        [variant, with_spread([each.seconds for each in record.starts if each.variant == variant], 2)]
-        for variant in unique(each.variant for each in record.starts)
-    ]
-    return table(["cold start", "seconds until ready"], rows)
+    rows = []
+    for variant in unique(each.variant for each in record.starts):
+        seconds = [each.seconds for each in record.starts if each.variant == variant]
+        rows.append([variant, str(len(seconds)), with_spread(seconds, 2)])
+    return table(["cold start", "starts", "seconds until ready"], rows)
 
 
 def _seconds(bench: Bench, variant: Variant) -> float:
