@@ -31,8 +31,8 @@ BATCH = 1_000
 PORTION = 32
 """Rows of one statement at most; a power of two.
 
-Of 256 a lone caller's requests met a pause of two to three milliseconds five times a second: while SQLite took them
-over they had Python's lock, and the event loop, woken by this thread when that was done, stood on its core behind it.
+Of 256 a lone caller's requests met pauses of two to three milliseconds at each write, one a statement: while SQLite
+took the rows over it had Python's lock, and the event loop, woken when that was done, stood on this thread's core.
 """
 
 MAX_CLASSES = 100
