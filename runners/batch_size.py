@@ -45,7 +45,7 @@ class BatchSize:
 
     def __init__(self, largest: int) -> None:
         self._sizes = [size for size in (1 << n for n in range(largest.bit_length())) if size < largest] + [largest]
-        self._costs = [_Cost() for _ in self._sizes]
+        self._costs = [RowCost() for _ in self._sizes]
         self._choices = 0
 
     def record(self, rows: int, seconds: float) -> None:
@@ -92,8 +92,8 @@ class BatchSize:
         return size == 1 or size * row_seconds <= LONGEST
 
 
-class _Cost:
-    """Seconds a row: the best of the first samples, then a mean, at last a moving one; a stall counts for little."""
+class RowCost:
+    """Seconds that a row takes: the best of the first samples, then a mean, at last a moving one; a stall counts for little."""
 
     __slots__ = ("_mean", "_samples")
 

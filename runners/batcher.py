@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from runners.batch_size import BatchSize
+from runners.batch_size import BatchSize, RowCost
 from runners.errors import ModelNotLoaded, Overloaded, RunnerError
 from runners.inline import INLINE_BELOW, LONE_BELOW, LONE_PATIENCE, PATIENCE, Inline
 from runners.item import Item, Outcome, Run, deliver, expired, slice_run
@@ -77,6 +77,7 @@ class Batcher:
         self._turn = Turn(self._run_gathered)
         self._lone = lone
         self._lone_inline = Inline(LONE_BELOW, LONE_PATIENCE, clock)
+        self._lone_cost = RowCost()
         self._lone_turn = Turn(self._serve_lone)
         self._waiting = Waiting(max_queue, clock)
         self._rush = Rush(clock)
@@ -166,7 +167,9 @@ class Batcher:
         return Run(outputs, seconds, rows)
 
     def _comes_alone(self) -> bool:
-        return self._lone_inline.expects(self._size.row_seconds()) and self._lone()
+        # After a crowd the batcher's own measure says for a while what a row took beside many others.
+        expected = min(self._lone_cost.known(), self._size.row_seconds())
+        return self._lone_inline.expects(expected) and self._lone()
 
     def _serve_lone(self, items: list[Item]) -> None:
         """Answer the only one who came in this turn, here and now; several are the queue's."""
@@ -189,7 +192,9 @@ class Batcher:
         began = self._clock()
         if (failure := item.prepare(began)) is not None:
             raise failure
-        return self._run_feed(item.inputs, item.rows, deadline, self._clock() - began)
+        answer = self._run_feed(item.inputs, item.rows, deadline, self._clock() - began)
+        self._lone_cost.record(self._clock() - began)
+        return answer
 
     def _run_gathered(self, items: list[Item]) -> None:
         """Run them together, here and now; those that this does not answer go to the queue."""

@@ -113,6 +113,33 @@ async def test_what_takes_long_or_was_never_measured_goes_to_a_thread(model: Fak
     assert HERE() not in threads + model.threads
 
 
+async def test_what_rows_took_beside_a_crowd_sends_no_lone_caller_to_a_thread(
+    batcher: Batcher, model: FakeModel, crowd: Crowd
+) -> None:
+    for _ in range(3):
+        await ask(batcher, model, order(1.0))
+    crowd.one, model.seconds = False, 2 * LONE_BELOW
+    for _ in range(64):
+        await ask(batcher, model, order(1.0))
+    model.threads.clear()
+
+    crowd.one, model.seconds = True, LONE_BELOW / 2
+    await ask(batcher, model, order(1.0))
+
+    assert model.threads == [HERE()]
+
+
+async def test_a_lone_callers_rows_that_come_to_take_long_go_to_a_thread_again(
+    batcher: Batcher, model: FakeModel
+) -> None:
+    model.seconds = 2 * LONE_BELOW
+    for _ in range(64):
+        await ask(batcher, model, order(1.0))
+
+    assert model.threads[0] == HERE()
+    assert model.threads[-1] != HERE()
+
+
 @pytest.mark.parametrize("wrong", [order(BAD), lambda: rows(1.0)["nothing"]])
 async def test_what_fails_is_told_and_leaves_the_model_free(
     batcher: Batcher, model: FakeModel, wrong: Callable[[], Feed]
