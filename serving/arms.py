@@ -67,12 +67,16 @@ class Opened(NamedTuple):
 
 
 class Arms:
-    """Chooses among the arms of a plan, and writes down what each made of its requests."""
+    """Chooses among the arms of a plan, and writes down what each made of its requests.
 
-    def __init__(self, versions: Versions, ledger: Ledger, shadows: Shadows) -> None:
+    ``pictures_kept`` says that pictures stay behind under their digests, which the record then has to tell.
+    """
+
+    def __init__(self, versions: Versions, ledger: Ledger, shadows: Shadows, *, pictures_kept: bool = False) -> None:
         self._versions = versions
         self._ledger = ledger
         self._shadows = shadows
+        self._pictures_kept = pictures_kept
 
     async def open(self, reference: str | None, sticky_key: str | None, digest: Digest) -> Opened:
         """The version that answers a request for ``reference``: the one it names, or that its id's plan chooses.
@@ -105,13 +109,16 @@ class Arms:
     ) -> None:
         """``opened`` answered, in ``latency_ms``.  The shadow gets its copy, if there is one.
 
-        What it said, which ``judge`` tells, is written down when the answer is on its way, with the input's ``digest``:
-        its caller need not wait.
+        What it said, which ``judge`` tells, is written down when the answer is on its way: its caller need not wait.
+        The input's ``digest`` is asked for only where somebody will look for it, because a picture's takes longer than
+        all the rest.
         """
         promise, at, key, split = self._ledger.promise(), time.time(), opened.version.key, opened.split
+        shadow = split.plan.shadow if split is not None else None
+        named = digest if self._pictures_kept or shadow is not None else None
 
         def write_down() -> None:
-            outcome, name = _judged(judge), digest() if digest else None
+            outcome, name = _judged(judge), named() if named is not None else None
             self._ledger.add(
                 Prediction(
                     context.request_id,
@@ -128,8 +135,8 @@ class Arms:
                 ),
                 promise,
             )
-            if split is not None and split.plan.shadow is not None:
-                self._offer(_Copy(context.request_id, split.plan.id, split.plan.shadow, outcome.label, name), again)
+            if split is not None and shadow is not None:
+                self._offer(_Copy(context.request_id, split.plan.id, shadow, outcome.label, name), again)
 
         context.afterwards.append(write_down)
 

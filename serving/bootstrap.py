@@ -102,8 +102,8 @@ def assemble(settings: Settings, metrics: Metrics, runner: OnnxRunner | RemoteRu
     records = Records.open(settings.home, Retention(settings.record_days, settings.record_rows))
     shadows = Shadows(settings.shadow_copies, lambda: runner.queue_depth() > 0)
     ledger = Ledger(records.recorder if settings.record_rows else None, metrics)
-    arms = Arms(registry, ledger, shadows)
     pictures = KeptPictures(settings.home, max_bytes=int(settings.keep_pictures_mb * MIB), sharing=settings.workers)
+    arms = Arms(registry, ledger, shadows, pictures_kept=pictures.is_on)
     predictor = _predictor(
         (
             ServingModels(follower, runner),

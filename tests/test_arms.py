@@ -73,8 +73,14 @@ async def digest() -> str:
     return "abc"
 
 
-def arms(registry: Registry, ledger: Ledger | None = None, busy: Callable[[], bool] = lambda: False) -> Arms:
-    return Arms(registry, ledger or Ledger(), Shadows(4, busy))
+def arms(
+    registry: Registry,
+    ledger: Ledger | None = None,
+    busy: Callable[[], bool] = lambda: False,
+    *,
+    pictures_kept: bool = False,
+) -> Arms:
+    return Arms(registry, ledger or Ledger(), Shadows(4, busy), pictures_kept=pictures_kept)
 
 
 async def test_without_a_plan_the_reference_says_what_answers() -> None:
@@ -140,7 +146,29 @@ async def test_an_answer_is_put_on_record(context: RequestContext) -> None:
         "cat",
         0.9,
     )
-    assert (told.split, told.shadow, told.cached, told.error, told.digest) == (None, False, False, None, "abc")
+    assert (told.split, told.shadow, told.cached, told.error) == (None, False, False, None)
+
+
+@pytest.mark.parametrize("pictures_kept", [True, False])
+@pytest.mark.parametrize("shadow", ["v3", None])
+async def test_an_input_has_its_digest_on_record_where_somebody_will_look_for_it(
+    context: RequestContext, pictures_kept: bool, shadow: str | None
+) -> None:
+    ledger, asked = Ledger(), []
+    registry = Registry("iris@v2", "iris@v3", plans={"iris": running(**({"shadow": shadow} if shadow else {}))})
+    each = arms(registry, ledger, lambda: True, pictures_kept=pictures_kept)
+
+    def told() -> str:
+        asked.append("once")
+        return "abc"
+
+    opened = await each.open("iris", "anybody", nobody_asks)
+    each.answered(opened, context, 2.5, lambda: Outcome("cat", 0.9), again=nobody_asks, digest=told)
+    context.finish()
+
+    wanted = pictures_kept or shadow is not None
+    assert [each.digest for each in ledger.told] == ["abc" if wanted else None]
+    assert asked == ["once"] * wanted
 
 
 def failing() -> Outcome:

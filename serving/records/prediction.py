@@ -16,7 +16,8 @@ class Prediction(NamedTuple):
     traffic plan chose that version, None where the caller named it or there is no plan; within a split the version is
     the arm.  A ``shadow`` answered nobody; ``agreed`` says whether its label was the one that was answered.
     ``label`` is the best class, None where the model has none or failed; ``error`` is then the error's code.
-    ``confidence`` and ``probabilities`` are 0..1.  ``digest`` is that of the input, or None.
+    ``confidence`` and ``probabilities`` are 0..1.  ``digest`` is that of the input, where a shadow got a copy of it or
+    pictures are kept, else None.
     """
 
     request_id: str
