@@ -93,7 +93,7 @@ class BatchSize:
 
 
 class RowCost:
-    """Seconds that a row takes: the best of the first samples, then a mean, at last a moving one; a stall counts for little."""
+    """What a row takes: the best of the first samples, then a mean, at last a moving one; a stall counts for little."""
 
     __slots__ = ("_mean", "_samples")
 
@@ -102,9 +102,11 @@ class RowCost:
         self._samples = 0
 
     def known(self) -> float:
+        """Seconds; infinite until there were ``TRIALS`` samples."""
         return self._mean if self._samples >= TRIALS else math.inf
 
     def record(self, seconds: float) -> None:
+        """Learn of one more row."""
         self._samples += 1
         if self._samples <= TRIALS:
             self._mean = min(self._mean, seconds)
