@@ -162,15 +162,13 @@ def lens(
     *,
     draft: bool = False,
     evidence: Path | None = None,
-    form: str = "",
 ) -> Variant:
     """Lens as it comes, but for the cache: the same picture comes every time and is to be classified every time.
 
     Args:
         name: what reports call it.
         draft: whether the model's preprocessing allows draft decoding.
-        evidence: a ZIP of photos that faster modes of execution are judged on; without, the model stays exact.
-        form: ``.int8`` serves ``<model>.int8.onnx`` in the model's place.
+        evidence: a ZIP of pictures that faster modes of execution are judged on; without, the model stays exact.
     """
     return Variant(
         name,
@@ -179,7 +177,7 @@ def lens(
         multipart,
         "/readyz",
         {"LENS_CACHE_MB": "0"},
-        partial(upload_models, draft=draft, evidence=evidence, form=form),
+        partial(upload_models, draft=draft, evidence=evidence),
     )
 
 
@@ -194,16 +192,14 @@ def shared_models() -> dict[str, PictureModel]:
     return picture_models(SHARED)
 
 
-def upload_models(
-    url: str, models: Path, model: str, *, draft: bool = False, evidence: Path | None = None, form: str = ""
-) -> str:
+def upload_models(url: str, models: Path, model: str, *, draft: bool = False, evidence: Path | None = None) -> str:
     """Bring the iris model and the picture's into Lens over HTTP, the picture's as the default.
 
     Answers the mode of execution that was chosen and why, where there was a choice.
     """
     _post(f"{url}/models/upload", {"id": "iris", "name": "iris", "version": "v1"}, {"file": models / "iris.onnx"})
     fields = {"name": model, "preprocessing": preprocessing_of(read_recipe(models, model), draft=draft)}
-    files = {"model": models / f"{model}{form}.onnx", "labels": models / "labels.json"}
+    files = {"model": models / f"{model}.onnx", "labels": models / f"{model}.labels.json"}
     if evidence is not None:
         fields["optimize"], files["pictures"] = "auto", evidence
     answer = _post(f"{url}/upload", fields, files)

@@ -12,8 +12,8 @@ NEVER_IDLE = {"ray"}
 """Peers that poll, so that they are started for each visit."""
 POINT_SECONDS = 0.7
 """What a point takes beside its load: the server settles, the generator starts."""
-OPTIMIZE_SECONDS = 60.0
-"""What Lens takes to try its modes of execution."""
+OPTIMIZE_SECONDS = 90.0
+"""What Lens takes to try its modes of execution, and before it the model and the pictures for that."""
 LIMIT_SECONDS = 2.0
 """What one measurement of a limit takes beside its loop."""
 

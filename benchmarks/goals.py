@@ -11,7 +11,7 @@ from benchmarks.catalogue import CORES, LENS
 from benchmarks.results import Record
 from benchmarks.sections.closed_loop import CACHED
 from benchmarks.sections.overload import middle_rounds
-from benchmarks.sections.pictures import DRAFT, INT8, best_peer
+from benchmarks.sections.pictures import AUTO, DRAFT, best_peer
 from benchmarks.tables import rate_of, table
 
 _OPENVINO = "OpenVINO behind FastAPI"
@@ -64,7 +64,6 @@ def _large_model(record: Record) -> Iterator[Goal]:
     for connections in (16, 64):
         yield _beside_limit(record, "ResNet-50", connections)
     yield _fastest_mode(record, "ResNet-50")
-    yield _int8(record, "ResNet-50")
     yield _no_failure(record, "ResNet-50")
     yield _memory(record)
 
@@ -99,18 +98,15 @@ def _all_cores(record: Record, model: str, connections: int) -> Goal:
 
 
 def _fastest_mode(record: Record, model: str) -> Goal:
-    """Random weights give one class for everything, so no faster mode than fp32 can be permitted for these graphs."""
-    asked = f"{model}, 16 conn., fastest permitted mode (fp32 for random weights): ahead of {_OPENVINO}"
-    ours, theirs = rate_of(record.points, LENS, 16), rate_of(record.points, _OPENVINO, 16)
+    """Random weights give one class for everything, by which no faster mode than fp32 can be permitted."""
+    auto = rate_of(record.points, AUTO, 16)
+    mode = record.notes.get(AUTO, "mode unknown").partition(":")[0] if auto else "mode fp32, for weights are random"
+    asked = f"{model}, 16 conn., fastest permitted mode: ahead of {_OPENVINO}"
+    ours, theirs = auto or rate_of(record.points, LENS, 16), rate_of(record.points, _OPENVINO, 16)
     if ours is None or theirs is None:
         return Goal(asked, "-", None)
     how = record.notes.get(_OPENVINO, "precision unknown")
-    return _ratio(asked, ours, theirs, 1.0, f"OpenVINO {theirs:,.0f}, {how}")
-
-
-def _int8(record: Record, model: str) -> Goal:
-    asked = f"{model}, 16 conn., INT8, timing only (random weights are no evidence): ahead of {_OPENVINO}"
-    return _compared(asked, record, (INT8, 16), (_OPENVINO, 16), 1.0)
+    return _ratio(asked, ours, theirs, 1.0, f"{mode}; OpenVINO {theirs:,.0f}, {how}")
 
 
 def _no_failure(record: Record, model: str) -> Goal:
@@ -121,7 +117,7 @@ def _no_failure(record: Record, model: str) -> Goal:
 
 def _memory(record: Record) -> Goal:
     """The processes that hold the model: one a worker, the largest ones."""
-    asked = "memory per worker stated (ResNet-50, 102 MB)"
+    asked = "memory per worker stated (ResNet-50)"
     processes = next((each.processes for each in record.memory if each.variant == LENS), None)
     if processes is None:
         return Goal(asked, "-", None)

@@ -21,6 +21,9 @@ OPSET, IR = 17, 8
 _FIRES = ((16, 64), (16, 64), (0, 0), (32, 128), (32, 128), (0, 0), (48, 192), (48, 192), (64, 256), (64, 256))
 """SqueezeNet 1.1 after its first convolution: (squeeze, expand) of each fire module, (0, 0) is a pooling."""
 
+RESNET_50, RESNET_101 = (3, 4, 6, 3), (3, 4, 23, 3)
+"""Blocks of each stage."""
+
 _INVERTED = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 """MobileNet v2 after its first convolution: expansion, filters, repetitions, first stride of each stage."""
 
@@ -81,8 +84,8 @@ def mobilenet() -> bytes:
     return _classifier(layers, layers.linear(layers.add("GlobalAveragePool", [tensor]), 1280, CLASSES))
 
 
-def resnet(stages: Sequence[int] = (3, 4, 6, 3)) -> bytes:
-    """ResNet with bottlenecks on [N, 3, 224, 224], (3, 4, 6, 3) is ResNet-50 (102 MB); answers logits."""
+def resnet(stages: Sequence[int] = RESNET_50, classes: int = CLASSES) -> bytes:
+    """ResNet with bottlenecks on [N, 3, 224, 224]; answers logits."""
     layers = _Layers(np.random.default_rng(SEED))
     tensor = layers.pool(layers.relu(layers.conv("image", 3, 64, 7, stride=2, pad=3)), pad=1)
     channels = 64
@@ -91,7 +94,8 @@ def resnet(stages: Sequence[int] = (3, 4, 6, 3)) -> bytes:
         for block in range(blocks):
             stride = 2 if block == 0 and stage else 1
             tensor, channels = _bottleneck(layers, tensor, channels, width, stride), 4 * width
-    return _classifier(layers, layers.linear(layers.add("GlobalAveragePool", [tensor]), channels, CLASSES))
+    scores = layers.linear(layers.add("GlobalAveragePool", [tensor]), channels, classes)
+    return _classifier(layers, scores, classes)
 
 
 def with_pixels_in(model: bytes, mean: Sequence[float], std: Sequence[float], top_k: int = 3) -> bytes:
@@ -198,12 +202,12 @@ class _Layers:
         return name
 
 
-def _classifier(layers: _Layers, scores: str) -> bytes:
+def _classifier(layers: _Layers, scores: str, classes: int = CLASSES) -> bytes:
     layers.nodes.append(helper.make_node("Flatten", [scores], ["logits"]))
     return _model(
         layers.nodes,
         helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 224, 224]),
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", CLASSES])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])],
         layers.weights,
     )
 

@@ -20,9 +20,8 @@ class PictureWork:
         connections: closed-loop connections.
         slow: a model of few answers a second, measured for longer.
         half_load: also p99 at half of the best peer's top rate, open loop.
-        modes: also Lens in the fastest mode that it permits itself, judged on the photos of ``shared``.
+        modes: also Lens in the fastest mode that it permits itself, where there are pictures to judge it on.
         draft: also Lens with draft decoding.
-        int8: also Lens with the graph's INT8 form, for its timing alone.
         peers: only these of the plan's peers; empty means all.
     """
 
@@ -33,14 +32,13 @@ class PictureWork:
     half_load: bool = False
     modes: bool = False
     draft: bool = False
-    int8: bool = False
     peers: tuple[str, ...] = ()
 
 
 PICTURE_WORKS = {
     "squeezenet": PictureWork("squeezenet", SMALL, (1, 2, 4, 16, 64), half_load=True),
     "mobilenet": PictureWork("mobilenet", SMALL, (1, 16, 64), half_load=True),
-    "resnet50": PictureWork("resnet50", SMALL, (1, 16, 64), slow=True, int8=True),
+    "resnet50": PictureWork("resnet50", SMALL, (1, 16, 64), slow=True, modes=True),
     "mobilenet-real": PictureWork("mobilenet-real", SMALL, (1, 16), modes=True, peers=GOAL_PEERS),
     "large": PictureWork("squeezenet", LARGE, (1, 16), draft=True),
 }
@@ -110,6 +108,7 @@ PLANS = {
         peers=QUICK_PEERS,
         connections=HEADLINE,
         rounds=2,
+        slow_seconds=2,
         half_load_peers=1,
         starts=3,
     ),
@@ -118,7 +117,7 @@ PLANS = {
         sections=("squeezenet", "mobilenet", "resnet50", "large", "features", "cached", "start", "overload"),
         peers=GOAL_PEERS,
         half_load_peers=2,
-        starts=5,
+        starts=3,
         overload=(2.0, 4.0),
     ),
     "smoke": Plan(

@@ -70,5 +70,5 @@ def load_recipe() -> Recipe:
 
 def load_labels() -> list[str]:
     """The label of each class."""
-    labels: list[str] = json.loads((options.models() / "labels.json").read_text())
+    labels: list[str] = json.loads((options.models() / f"{options.model()}.labels.json").read_text())
     return labels

@@ -8,12 +8,9 @@ from functools import partial
 import requests
 
 from benchmarks.bench import Bench
-from benchmarks.catalogue import LENS, PEERS, SHARED, lens, shared_models
+from benchmarks.catalogue import LENS, PEERS, lens, shared_models
 from benchmarks.fleet import Fleet
-from benchmarks.int8 import int8_form
-from benchmarks.models import write_evidence
 from benchmarks.open_loop import offer
-from benchmarks.peers.preprocessing import read_recipe
 from benchmarks.pictures import jpeg
 from benchmarks.plan import PICTURE_WORKS, PictureWork
 from benchmarks.results import Arrivals, Memory, Point, Record
@@ -22,7 +19,6 @@ from benchmarks.tables import milliseconds, rate_of, rates_table, table, unique,
 from benchmarks.wrk import load
 
 AUTO, DRAFT = "Lens, fastest permitted mode", "Lens, draft decoding"
-INT8 = "Lens, INT8, timing only"
 _ONNX_RUNTIME = {peer.name for peer in PEERS if peer.onnx_runtime}
 
 
@@ -80,13 +76,10 @@ def _more_of_lens(bench: Bench, work: PictureWork) -> list[Variant]:
     more = []
     if work.draft:
         more.append(lens(DRAFT, draft=True))
-    if work.int8:
-        content = int8_form(bench.models / f"{work.model}.onnx", read_recipe(bench.models, work.model))
-        (bench.models / f"{work.model}.int8.onnx").write_bytes(content)
-        more.append(lens(INT8, form=".int8"))
-    if work.modes:
-        evidence = bench.folder / "evidence.zip"
-        write_evidence(evidence, SHARED)
+    write_evidence = shared_models()[work.model].write_evidence
+    if work.modes and write_evidence is not None:
+        evidence = bench.folder / f"{work.model}.zip"
+        write_evidence(evidence)
         more.append(lens(AUTO, evidence=evidence))
     return more
 

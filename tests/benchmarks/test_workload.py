@@ -12,12 +12,10 @@ import pytest
 from PIL import Image
 
 from benchmarks import graphs
-from benchmarks.int8 import int8_form
 from benchmarks.models import picture_models, write_models
 from benchmarks.peers import options
 from benchmarks.peers.classifier import Iris, PictureClassifier
 from benchmarks.peers.in_process import BoxClassifier, PixelsClassifier
-from benchmarks.peers.preprocessing import read_recipe
 from benchmarks.pictures import LARGE, jpeg
 from benchmarks.workload import best_answer, multipart, protocol_base64, protocol_binary
 
@@ -45,18 +43,6 @@ def test_the_networks_have_the_size_of_what_they_stand_for(models: Path) -> None
     assert 4_500_000 < (models / "squeezenet.onnx").stat().st_size < 5_500_000
     weights = sum(np.prod(each.dims) for each in onnx.load_from_string(graphs.mobilenet()).graph.initializer)
     assert 3_400_000 < weights < 3_600_000
-
-
-def test_the_int8_form_has_every_layer_in_int8_and_a_quarter_of_the_size(models: Path) -> None:
-    content = int8_form(models / "squeezenet.onnx", read_recipe(models, "squeezenet"))
-    assert len(content) < 1_500_000
-    assert not [
-        each
-        for each in onnx.load_from_string(content).graph.initializer
-        if each.dims[2:] == [3, 3] and each.data_type == onnx.TensorProto.FLOAT
-    ]
-    (scores,) = ort.InferenceSession(content).run(None, {"image": np.zeros((2, 3, 224, 224), np.float32)})
-    assert scores.shape == (2, 1000)
 
 
 def test_a_deeper_network_is_made_of_the_same_blocks() -> None:
