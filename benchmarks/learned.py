@@ -2,7 +2,7 @@
 
 Where the last layer is random as well, every picture falls into one class, and no mode of execution can be judged by
 that.  What random convolutions make of a picture is enough to tell animals from what goes on roads and from what flies
-or swims, in about four of five pictures: a classifier like any other, at the cost of a trained one.
+or swims, in seven of ten pictures: a classifier like any other, at the cost of a trained one.
 """
 
 from __future__ import annotations
