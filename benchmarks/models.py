@@ -17,8 +17,6 @@ _IMAGENET = Recipe("image", "logits", (0.485, 0.456, 0.406), (0.229, 0.224, 0.22
 _REAL_MOBILENET = Path("data/models/mobilenet_v1_0.75_224.onnx")
 _CIFAR = Path("data/cifar10")
 _PHOTOS = (Path("data/imagenet_samples"), Path("data/photos"))
-
-
 _NUMBERED = tuple(f"class {number}" for number in range(graphs.CLASSES))
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -51,4 +50,4 @@ def test_a_last_layer_on_random_convolutions_tells_unseen_pictures_apart(cifar: 
 
 def test_resnet_is_learned_where_the_data_set_is(cifar: Path, tmp_path: Path) -> None:
     assert picture_models(tmp_path)["resnet50"].labels == KINDS
-    assert json.dumps(list(picture_models(tmp_path / "elsewhere")["resnet50"].labels)).count("class") == 1000
+    assert len(picture_models(tmp_path / "elsewhere")["resnet50"].labels) == 1000
