@@ -92,7 +92,7 @@ lint: $(STAMP)/dev
 types: $(STAMP)/dev
 	$(BIN)/mypy
 
-## make bench    measure Lens beside its peers and write docs/performance.md (QUICK=1: 10 minutes; PLAN=goals: 28)
+## make bench    measure Lens beside its peers and write docs/performance.md (QUICK=1: 10 minutes; PLAN=goals: 30)
 bench: $(STAMP)/dev
 	$(BIN)/python -m benchmarks $(if $(PLAN),--plan $(PLAN))
 

@@ -167,6 +167,8 @@ def lens(
 ) -> Variant:
     """Lens as it comes, but for the cache: the same picture comes every time and is to be classified every time.
 
+    With ``evidence`` it has twice the time to try its modes.
+
     Args:
         name: what reports call it.
         draft: whether the model's preprocessing allows draft decoding.

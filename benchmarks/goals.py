@@ -98,9 +98,9 @@ def _all_cores(record: Record, model: str, connections: int) -> Goal:
 
 
 def _fastest_mode(record: Record, model: str) -> Goal:
-    """Random weights give one class for everything, by which no faster mode than fp32 can be permitted."""
+    """The exact one where no other was judged: random weights give one class for everything, which tells nothing."""
     auto = rate_of(record.points, AUTO, 16)
-    mode = record.notes.get(AUTO, "mode unknown").partition(":")[0] if auto else "mode fp32, for weights are random"
+    mode = record.notes.get(AUTO, "mode unknown").partition(":")[0] if auto else "mode fp32, as no other was judged"
     asked = f"{model}, 16 conn., fastest permitted mode: ahead of {_OPENVINO}"
     ours, theirs = auto or rate_of(record.points, LENS, 16), rate_of(record.points, _OPENVINO, 16)
     if ours is None or theirs is None:

@@ -110,8 +110,8 @@ class Arms:
         """``opened`` answered, in ``latency_ms``.  The shadow gets its copy, if there is one.
 
         What it said, which ``judge`` tells, is written down when the answer is on its way: its caller need not wait.
-        The input's ``digest`` is asked for only where somebody will look for it, because a picture's takes longer than
-        all the rest.
+        The input's ``digest`` is asked for only where somebody will look for it: a picture's may have to be computed,
+        half a millisecond for 640 kB.
         """
         promise, at, key, split = self._ledger.promise(), time.time(), opened.version.key, opened.split
         shadow = split.plan.shadow if split is not None else None

@@ -66,7 +66,7 @@ def test_the_fastest_permitted_mode_is_the_exact_one_where_no_other_was_permitte
     made.points = [*points("Lens", {16: 30}), *points(OPENVINO, {16: 60})]
     goal = found({"resnet50": made}, "ResNet-50, 16 conn., fastest permitted mode")
     assert (goal.seen, goal.met) == (
-        "0.50 (30; mode fp32, for weights are random; OpenVINO 60, precision unknown)",
+        "0.50 (30; mode fp32, as no other was judged; OpenVINO 60, precision unknown)",
         False,
     )
 
