@@ -29,6 +29,7 @@ from PIL import (
 )
 
 from preprocessing.errors import ImageError, ImageTooLarge
+from preprocessing.jpeg import jpeg_pixels
 from preprocessing.rgb import as_rgb
 
 _PLUGINS: tuple[type[ImageFile.ImageFile], ...] = (
@@ -89,7 +90,7 @@ def decode_image(data: bytes, *, max_pixels: int = 50_000_000, draft: tuple[int,
     try:
         image = _open(data, max_pixels)
         _refuse_costly(image, data, max_pixels)
-        return _turned(_loaded(image, data, draft))
+        return _turned(_loaded(image, data, draft), image)
     except ImageError:
         raise
     except (Image.DecompressionBombError, MemoryError) as error:
@@ -147,8 +148,11 @@ def _refuse_costly(image: ImageFile.ImageFile, data: bytes, max_pixels: int) -> 
 
 
 def _loaded(image: ImageFile.ImageFile, data: bytes, draft: tuple[int, int] | None) -> Image.Image:
-    if draft is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-        image.draft(None, draft[::-1] if _orientation(image) >= 5 else draft)
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        if draft is not None:
+            image.draft(None, draft[::-1] if _orientation(image) >= 5 else draft)
+        if image.mode == "RGB" and (picture := jpeg_pixels(data, image.size)) is not None:
+            return picture
     if isinstance(image, PngImagePlugin.PngImageFile):
         # Pillow compares no checksums of pixel data while it decodes.
         Image.open(io.BytesIO(data), formats=("PNG",)).verify()
@@ -156,10 +160,10 @@ def _loaded(image: ImageFile.ImageFile, data: bytes, draft: tuple[int, int] | No
     return image
 
 
-def _turned(image: Image.Image) -> Image.Image:
+def _turned(loaded: Image.Image, image: ImageFile.ImageFile) -> Image.Image:
     # Asked for after loading: PNG may say it behind the pixels, and Pillow turns a TIFF itself.
     turn = _TURNS.get(_orientation(image))
-    picture = as_rgb(image)
+    picture = as_rgb(loaded)
     return picture if turn is None else picture.transpose(turn)
 
 

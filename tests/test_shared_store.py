@@ -144,7 +144,8 @@ def test_a_process_killed_while_it_writes_harms_nothing(path: Path) -> None:
 
         ours.put("after", b"value", expires=1e12)
         assert ours.get("after") == (b"value", 1e12)
-        assert ours.get(f"{number}-50") == (bytes([number]) * 2000, 1e12)
+        left = [ours.get(f"{number}-{turn}") for turn in range(1000)]  # how many there was time for, nobody knows
+        assert {entry for entry in left if entry is not None} == {(bytes([number]) * 2000, 1e12)}
     ours.close()
     with closing(sqlite3.connect(path)) as inspector:
         assert inspector.execute("PRAGMA integrity_check").fetchone() == ("ok",)
