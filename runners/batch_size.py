@@ -14,8 +14,9 @@ batch, so together both have their answers later on average unless a row costs a
 """
 
 BRIEF = 0.05
-"""Seconds.  Of sizes that cost alike the largest is taken whose batch lasts no longer: threads change hands less often
-for it, which no run shows.  Of slower models it is the smallest, whose items are answered earlier.
+"""Seconds.  In a rush a thread takes on at once what lasts no longer: threads change hands less often for it, and what
+they do beside the model's runs is still in the caches from one item to the next, which no run shows.  Of slower models
+it takes one batch, whose items are answered earlier.
 """
 
 HOPELESS = 1.25
@@ -57,17 +58,34 @@ class BatchSize:
         """What one row alone costs, in seconds; infinite until that is known."""
         return self._costs[0].known()
 
-    def choose(self, waiting: int, *, rush: bool = True) -> int:
-        """The most rows that the next batch may have, where ``waiting`` rows wait.
+    def choose(self, waiting: int) -> int:
+        """The rows that cost the least in one run, where ``waiting`` rows are there; they may be more than that."""
+        best = self._best()
+        return self._next_trial(waiting, best) or self._sizes[self._largest_brief(TOLERANCE * best)]
 
-        In a ``rush`` what answers the most a second, else what answers those who wait the soonest.
+    def stint(self, waiting: int, *, rush: bool) -> tuple[int, int]:
+        """The most rows that a thread takes on at once, where ``waiting`` rows wait, and how many of them go in a run.
+
+        In a ``rush`` what answers the most a second, else what answers those who wait the soonest.  A run has no more
+        rows than it needs: a smaller one is passed over only where it is dearer by more than what its runs differ by.
         """
-        self._choices += 1
-        best = min(cost.known() for cost in self._costs)
-        trial = self._trial(waiting, best)
-        if trial is not None:
-            return self._sizes[trial]
-        return self._sizes[self._largest_brief(TOLERANCE * best) if rush else self._within(SOON * best)[0]]
+        best = self._best()
+        if trial := self._next_trial(waiting, best):
+            return trial, trial
+        if not rush:
+            size = self._sizes[self._within(SOON * best)[0]]
+            return size, size
+        limit = TOLERANCE * best
+        place = next(place for place, cost in enumerate(self._costs) if cost.favourable() <= limit)
+        size = self._sizes[place]
+        return max(size, self._brief(self._costs[place].known()) // size * size), size
+
+    def _brief(self, row_seconds: float) -> int:
+        most = self._sizes[-1]
+        return most if row_seconds * most <= BRIEF else int(BRIEF / row_seconds)
+
+    def _best(self) -> float:
+        return min(cost.known() for cost in self._costs)
 
     def _largest_brief(self, limit: float) -> int:
         good = self._within(limit)
@@ -77,8 +95,14 @@ class BatchSize:
     def _within(self, limit: float) -> list[int]:
         return [place for place, cost in enumerate(self._costs) if cost.known() <= limit]
 
+    def _next_trial(self, waiting: int, best: float) -> int | None:
+        """A size to be tried now, if any."""
+        self._choices += 1
+        trial = self._trial(waiting, best)
+        return None if trial is None else self._sizes[trial]
+
     def _trial(self, waiting: int, best: float) -> int | None:
-        """A size to be tried now: only when enough rows wait to fill it, and after the one below it."""
+        """Its place: only when enough rows wait to fill it, and after the one below it."""
         fitting = [place for place, size in enumerate(self._sizes) if size <= waiting and self._is_short(size, best)]
         unknown = next((place for place in fitting if self._costs[place].known() == math.inf), None)
         if unknown is not None and (unknown == 0 or self._costs[unknown - 1].known() <= HOPELESS * best):
@@ -95,20 +119,28 @@ class BatchSize:
 class RowCost:
     """What a row takes: the best of the first samples, then a mean, at last a moving one; a stall counts for little."""
 
-    __slots__ = ("_mean", "_samples")
+    __slots__ = ("_mean", "_samples", "_spread")
 
     def __init__(self) -> None:
         self._mean = math.inf
+        self._spread = 0.0
         self._samples = 0
 
     def known(self) -> float:
         """Seconds; infinite until there were ``TRIALS`` samples."""
         return self._mean if self._samples >= TRIALS else math.inf
 
+    def favourable(self) -> float:
+        """The same for a row that goes well: by as much less as rows differ from it on average."""
+        return self.known() - self._spread
+
     def record(self, seconds: float) -> None:
         """Learn of one more row."""
         self._samples += 1
         if self._samples <= TRIALS:
             self._mean = min(self._mean, seconds)
-        else:
-            self._mean += (min(seconds, self._mean * _OUTLIER) - self._mean) / min(self._samples, _MEMORY)
+            return
+        difference = min(seconds, self._mean * _OUTLIER) - self._mean
+        weight = 1 / min(self._samples, _MEMORY)
+        self._spread += (abs(difference) - self._spread) * weight
+        self._mean += difference * weight

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from typing import Protocol
 
 from runners.batch_size import BatchSize, RowCost
@@ -32,10 +33,10 @@ class RunModel(Protocol):
 class Batcher:
     """The queue before one loaded model, and the threads that run it; callers wait on any number of event loops.
 
-    Items are taken in order.  Where the rows of a batch do not influence each other (``batchable``), items of the same
-    names, dtypes and shapes run together: in a rush as many as measurement finds worth it, else only where that makes
-    a row much cheaper.  Each gets its own outcome: if the batch fails, or its answer cannot be sliced by row, its items
-    run again alone.
+    Items are taken in order, in a rush several at once.  Where the rows of a batch do not influence each other
+    (``batchable``), items of the same names, dtypes and shapes run together: in a rush as many as measurement finds
+    worth it, else only where that makes a row much cheaper.  Each gets its own outcome: if the batch fails, or its
+    answer cannot be sliced by row, its items run again alone.
     A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
     Those of callers who come in the same turn of an event loop go together.  What a lone caller sends to be
     prepared is prepared and run in his thread as well.
@@ -258,9 +259,9 @@ class Batcher:
 
     def _work(self) -> None:
         try:
-            while (batch := self._begin_next()) is not None:
+            while (taken := self._begin_next()) is not None:
                 try:
-                    outcomes = self._run_batch(batch)
+                    outcomes = [outcome for batch in taken for outcome in self._run_batch(batch)]
                 finally:
                     with self._changed:
                         self._runs -= 1
@@ -268,7 +269,7 @@ class Batcher:
                             self._rush.end()
                 # After the run has ended: a caller that comes again at once finds the model free.
                 deliver(outcomes)
-                self._running.difference_update(batch)
+                self._running.difference_update(chain(*taken))
         except BaseException:
             logger.exception("a thread of a model has died")
             with self._changed:
@@ -278,29 +279,33 @@ class Batcher:
             with self._changed:
                 self._changed.notify_all()
 
-    def _begin_next(self) -> list[Item] | None:
-        """Sleep until something waits and may be run, and take it; None once closed and drained."""
+    def _begin_next(self) -> list[list[Item]] | None:
+        """Sleep until something waits and may be run, and take it, a list a run; None once closed and drained."""
         with self._changed:
             while not (self._waiting and self._may_run()):
                 if self._refusal is not None and not self._waiting:
                     return None
                 self._changed.wait()
-            batch = self._take()
-            self._running.update(batch)
+            taken = self._take()
+            self._running.update(chain(*taken))
             self._runs += 1
             if self._waiting:
                 self._call_lane()
-            return batch
+            return taken
 
-    def _take(self) -> list[Item]:
+    def _take(self) -> list[list[Item]]:
         waiting = len(self._waiting)
         rush = self._rush.begin(self._size.row_seconds(), waiting)
-        batch = self._waiting.take(self._size.choose(waiting, rush=rush) if self._batchable else 1)
-        self._rush.took(sum(item.rows for item in batch))
-        return batch
+        at_once, in_a_run = self._size.stint(waiting if self._batchable else 1, rush=rush)
+        if at_once > in_a_run and self._spare():  # the other cores' share is theirs
+            at_once = max(in_a_run, min(at_once, waiting // self._lanes))
+        taken = self._waiting.take(at_once)
+        self._rush.took(sum(item.rows for item in taken))
+        return batches(taken, in_a_run if self._batchable else 1)
 
-    def _run_batch(self, batch: list[Item]) -> list[tuple[Item, Outcome]]:
+    def _run_batch(self, taken: list[Item]) -> list[tuple[Item, Outcome]]:
         began = self._clock()
+        batch = [item for item in taken if not item.abandoned]  # since it was taken, others have run
         failures = {item: failure for item in batch if (failure := item.prepare(self._clock())) is not None}
         ready, prepared = [item for item in batch if item not in failures], self._clock() - began
         if len(ready) > 1:

@@ -37,14 +37,40 @@ def test_of_sizes_that_cost_alike_the_largest_is_taken_whose_batch_is_brief() ->
     assert chosen.count(4) > 80
 
 
-@pytest.mark.parametrize(("costs", "size"), [({1: 10.0, 2: 9.5, 4: 9.0, 8: 8.5}, 1), (GPU, 8)])
-def test_without_a_rush_only_what_pays_well_is_put_together(costs: dict[int, float], size: int) -> None:
+SLOW_CPU = {size: 3 * cost for size, cost in CPU.items()}
+FALLING = {1: 10.0, 2: 9.5, 4: 9.0, 8: 8.5}
+
+
+@pytest.mark.parametrize(
+    ("costs", "by_chance", "in_a_rush"),
+    [(CPU, (1, 1), (5, 1)), (SLOW_CPU, (1, 1), (1, 1)), (FALLING, (1, 1), (8, 8)), (GPU, (8, 8), (8, 8))],
+    ids=["alike", "alike and slow", "a little cheaper", "much cheaper"],
+)
+def test_in_a_rush_more_is_taken_on_and_put_together(
+    costs: dict[int, float], by_chance: tuple[int, int], in_a_rush: tuple[int, int]
+) -> None:
     sizes = BatchSize(8)
     _learn(sizes, costs.__getitem__)
 
-    chosen = [sizes.choose(64, rush=False) for _ in range(100)]
+    for rush, expected in ((False, by_chance), (True, in_a_rush)):
+        assert [sizes.stint(64, rush=rush) for _ in range(100)].count(expected) > 80
 
-    assert chosen.count(size) > 80
+
+def test_what_runs_differ_by_is_no_reason_to_put_rows_together() -> None:
+    sizes = BatchSize(2)
+    for turn in range(64):
+        sizes.record(1, 0.010 + 0.002 * (-1) ** turn)
+        sizes.record(2, 0.019)
+
+    assert sizes.choose(2) == 2
+    assert [sizes.stint(64, rush=True)[1] for _ in range(100)].count(1) > 80
+
+
+def test_a_stint_is_whole_batches() -> None:
+    sizes = BatchSize(16)
+    _learn(sizes, {1: 12.0, 2: 8.0, 4: 4.5, 8: 8.0, 16: 8.0}.__getitem__, waiting=16)
+
+    assert [sizes.stint(16, rush=True) for _ in range(100)].count((8, 4)) > 80
 
 
 def test_where_batches_pay_they_grow_to_the_largest() -> None:

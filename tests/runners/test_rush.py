@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import numpy as np
+import pytest
 
 from runners.batch_size import TRIALS
 from runners.batcher import Batcher
+from runners.item import Run
 from runners.rows import Answer
 from runners.rush import LONG, PAUSE, Rush
 from tests.clock import FakeClock
@@ -59,40 +63,145 @@ def test_a_crowd_that_waits_is_a_rush_at_once() -> None:
 
 async def _behind_a_run(batcher: Batcher, model: FakeModel, count: int) -> list[list[float]]:
     """What was run of so many rows that came together while another one ran."""
-    model.hold()
-    tasks = [asyncio.create_task(batcher.submit(rows(0.0), 1, model.clock() + FAR))]
-    await model.running()
-    tasks += [asyncio.create_task(batcher.submit(rows(value), 1, model.clock() + FAR)) for value in range(1, count + 1)]
-    while batcher.depth < count:
-        await asyncio.sleep(0)
+    tasks = await _held(batcher, model, count)
     model.runs.clear()
     model.release()
     await asyncio.gather(*tasks)
     return list(model.runs)
 
 
-async def test_two_who_came_together_by_chance_are_answered_one_by_one_and_in_a_rush_together() -> None:
-    model = FakeModel()
+@pytest.fixture
+def model() -> FakeModel:
+    """One whose rows cost alike, one at a time or together."""
+    made = FakeModel()
 
-    def a_row_costs_alike(x: np.ndarray) -> Answer:
-        model.clock.now += 0.005 * len(x)
+    def answer(x: np.ndarray) -> Answer:
+        made.clock.now += 0.005 * len(x)
         return {"y": x}
 
-    model.answer = a_row_costs_alike
-    batcher = Batcher(model, batchable=True, max_batch=2, max_queue=LONG, inline_below=0.0, clock=model.clock)
-    try:
-        for size in (1, 2) * TRIALS:
-            await batcher.enqueue(rows(*[0.0] * size), size, model.clock() + FAR)
-        model.clock.now += 1.0
-        by_chance = await _behind_a_run(batcher, model, 2)
-        for _ in range(LONG):
-            await batcher.enqueue(rows(0.0), 1, model.clock() + FAR)
-        in_a_rush = await _behind_a_run(batcher, model, 2)
-        model.clock.now += 1.0
-        (first, *_) = await _behind_a_run(batcher, model, LONG)
-    finally:
-        model.release()
-        batcher.close()
+    made.answer = answer
+    return made
 
-    assert (by_chance, in_a_rush) == ([[1.0], [2.0]], [[1.0, 2.0]])
-    assert first == [1.0, 2.0], "a crowd that waits is a rush at once"
+
+@pytest.fixture
+async def make(model: FakeModel) -> AsyncIterator[Callable[..., Awaitable[Batcher]]]:
+    """A batcher on ``model`` that has measured runs of every size, and then a pause."""
+    made: list[Batcher] = []
+
+    async def build(**options: Any) -> Batcher:
+        given = {"batchable": True, "max_batch": 2, "max_queue": LONG, "inline_below": 0.0, "clock": model.clock}
+        made.append(Batcher(model, **(given | options)))
+        for size in [size for size in (1, 2, 4, 8, 16) if size <= (given | options)["max_batch"]] * TRIALS:
+            await made[0].enqueue(rows(*[0.0] * size), size, model.clock() + FAR)
+        model.clock.now += 1.0
+        return made[0]
+
+    yield build
+    model.release()
+    made[0].close()
+
+
+async def _rush_on(batcher: Batcher, model: FakeModel) -> None:
+    for _ in range(LONG):
+        await batcher.enqueue(rows(0.0), 1, model.clock() + FAR)
+
+
+async def test_what_costs_alike_runs_one_by_one_rush_or_not(
+    make: Callable[..., Awaitable[Batcher]], model: FakeModel
+) -> None:
+    batcher = await make()
+    by_chance = await _behind_a_run(batcher, model, 2)
+    await _rush_on(batcher, model)
+
+    assert by_chance == await _behind_a_run(batcher, model, 2) == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize("batchable", [True, False])
+async def test_in_a_rush_several_are_taken_at_once_and_told_together(
+    make: Callable[..., Awaitable[Batcher]], model: FakeModel, batchable: bool
+) -> None:
+    batcher = await make(batchable=batchable)
+    by_chance = await _waiting_at_each_run(batcher, model, 3)
+    await _rush_on(batcher, model)
+
+    assert by_chance == [2, 1, 0]
+    assert await _waiting_at_each_run(batcher, model, 3) == [1, 1, 0], "two at once are as many as go together"
+
+
+async def test_what_is_taken_at_once_is_brief(make: Callable[..., Awaitable[Batcher]], model: FakeModel) -> None:
+    batcher = await make(max_batch=16)
+    await _rush_on(batcher, model)
+
+    assert await _waiting_at_each_run(batcher, model, 13) == [3] * 10 + [0] * 3, "ten rows of 5 ms"
+
+
+async def test_the_other_cores_share_is_left_to_them(make: Callable[..., Awaitable[Batcher]], model: FakeModel) -> None:
+    idle = False
+
+    def others_leave() -> None:
+        nonlocal idle
+        idle = True
+
+    batcher = await make(max_batch=16, lanes=2, spare=lambda: idle)
+    await _rush_on(batcher, model)
+
+    assert await _waiting_at_each_run(batcher, model, 8) == [0] * 8
+    await _rush_on(batcher, model)
+    assert max(await _waiting_at_each_run(batcher, model, 8, queued=others_leave)) == 4
+
+
+async def test_who_has_gone_since_he_was_taken_is_not_run(
+    make: Callable[..., Awaitable[Batcher]], model: FakeModel
+) -> None:
+    batcher = await make(max_batch=16)
+    await _rush_on(batcher, model)
+    tasks = await _held(batcher, model, 3)
+    answer, loop = model.answer, asyncio.get_running_loop()
+
+    def cancels_the_last(x: np.ndarray) -> Answer:
+        if x[0, 0] == 1.0:
+            asyncio.run_coroutine_threadsafe(_cancel(tasks[-1]), loop).result(10)
+        return answer(x)
+
+    model.answer = cancels_the_last
+    model.runs.clear()
+    model.release()
+    await asyncio.wait(tasks)
+
+    assert model.runs == [[1.0], [2.0]]
+
+
+async def _cancel(task: asyncio.Task[Run]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _held(batcher: Batcher, model: FakeModel, count: int) -> list[asyncio.Task[Run]]:
+    """One run that is held, and so many rows that wait behind it."""
+    model.hold()
+    first = asyncio.create_task(batcher.submit(rows(0.0), 1, model.clock() + FAR))
+    await model.running()
+    behind = [asyncio.create_task(batcher.submit(rows(n), 1, model.clock() + FAR)) for n in range(1, count + 1)]
+    while batcher.depth < count:
+        await asyncio.sleep(0)
+    return [first, *behind]
+
+
+async def _waiting_at_each_run(
+    batcher: Batcher, model: FakeModel, count: int, queued: Callable[[], None] = lambda: None
+) -> list[int]:
+    """How many still wait as each of so many runs, which came together behind another one."""
+    tasks, seen, answer = await _held(batcher, model, count), [], model.answer
+
+    def look(x: np.ndarray) -> Answer:
+        if x[0, 0]:
+            seen.append(batcher.depth)
+        return answer(x)
+
+    model.answer = look
+    queued()
+    model.release()
+    await asyncio.gather(*tasks)
+    model.answer = answer
+    model.clock.now += 1.0
+    return seen
