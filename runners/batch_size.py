@@ -13,7 +13,7 @@ SOON = 1.25
 batch, so together both have their answers later on average unless a row costs a quarter less.
 """
 
-BRIEF = 0.05
+BRIEF = 0.08
 """Seconds.  In a rush a thread takes on at once what lasts no longer: threads change hands less often for it, and what
 they do beside the model's runs is still in the caches from one item to the next, which no run shows.  Of slower models
 it takes one batch, whose items are answered earlier.
@@ -66,8 +66,7 @@ class BatchSize:
     def stint(self, waiting: int, *, rush: bool) -> tuple[int, int]:
         """The most rows that a thread takes on at once, where ``waiting`` rows wait, and how many of them go in a run.
 
-        In a ``rush`` what answers the most a second, else what answers those who wait the soonest.  A run has no more
-        rows than it needs: a smaller one is passed over only where it is dearer by more than what its runs differ by.
+        In a ``rush`` what answers the most a second, else what answers those who wait the soonest.
         """
         best = self._best()
         if trial := self._next_trial(waiting, best):
@@ -75,13 +74,21 @@ class BatchSize:
         if not rush:
             size = self._sizes[self._within(SOON * best)[0]]
             return size, size
-        limit = TOLERANCE * best
-        place = next(place for place, cost in enumerate(self._costs) if cost.favourable() <= limit)
+        place = next(place for place in range(len(self._sizes)) if self._is_worth(place, TOLERANCE * best))
         size = self._sizes[place]
-        return max(size, self._brief(self._costs[place].known()) // size * size), size
+        return max(size, self._brief(place) // size * size), size
 
-    def _brief(self, row_seconds: float) -> int:
-        most = self._sizes[-1]
+    def _is_worth(self, place: int, limit: float) -> bool:
+        """Whether a larger size would not do better.  Several runs of this one in a stint do better than they show: so
+        it is passed over only where it is dearer by more than what its runs differ by.
+        """
+        cost = self._costs[place]
+        several = self._brief(place) >= 2 * self._sizes[place]
+        return (cost.favourable() if several else cost.known()) <= limit
+
+    def _brief(self, place: int) -> int:
+        """Rows that are run in a brief time, in runs of this size."""
+        row_seconds, most = self._costs[place].known(), self._sizes[-1]
         return most if row_seconds * most <= BRIEF else int(BRIEF / row_seconds)
 
     def _best(self) -> float:

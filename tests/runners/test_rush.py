@@ -76,7 +76,7 @@ def model() -> FakeModel:
     made = FakeModel()
 
     def answer(x: np.ndarray) -> Answer:
-        made.clock.now += 0.005 * len(x)
+        made.clock.now += 0.0079 * len(x)
         return {"y": x}
 
     made.answer = answer
@@ -132,7 +132,7 @@ async def test_what_is_taken_at_once_is_brief(make: Callable[..., Awaitable[Batc
     batcher = await make(max_batch=16)
     await _rush_on(batcher, model)
 
-    assert await _waiting_at_each_run(batcher, model, 13) == [3] * 10 + [0] * 3, "ten rows of 5 ms"
+    assert await _waiting_at_each_run(batcher, model, 13) == [3] * 10 + [0] * 3, "ten rows of 7.9 ms"
 
 
 async def test_the_other_cores_share_is_left_to_them(make: Callable[..., Awaitable[Batcher]], model: FakeModel) -> None:
