@@ -18,17 +18,17 @@ from preprocessing.errors import ImageError
 from preprocessing.jpeg import jpeg_pixels
 from tests.preprocessing.drawings import drawing, encoded, with_orientation
 
-FORMS: list[dict[str, Any]] = [
-    {"quality": 95, "subsampling": "4:4:4"},
-    {"quality": 90, "subsampling": "4:2:2"},
-    {"quality": 75, "subsampling": "4:2:0"},
-    {"quality": 20, "subsampling": "4:2:0", "optimize": True},
-    {"quality": 90, "progressive": True},
-    {"quality": 90, "restart_marker_blocks": 3},
-    {"quality": 90, "keep_rgb": True},
-    {"quality": 90, "exif": with_orientation(6)},
-    {"quality": 90, "dpi": (300, 300), "comment": b"a remark"},
-]
+FORMS: dict[str, dict[str, Any]] = {
+    "4:4:4": {"quality": 95, "subsampling": "4:4:4"},
+    "4:2:2": {"quality": 90, "subsampling": "4:2:2"},
+    "4:2:0": {"quality": 75, "subsampling": "4:2:0"},
+    "coarse": {"quality": 20, "subsampling": "4:2:0", "optimize": True},
+    "progressive": {"quality": 90, "progressive": True},
+    "restarts": {"quality": 90, "restart_marker_blocks": 3},
+    "rgb": {"quality": 90, "keep_rgb": True},
+    "exif": {"quality": 90, "exif": with_orientation(6)},
+    "remarks": {"quality": 90, "dpi": (300, 300), "comment": b"a remark"},
+}
 
 
 def by_pillow(data: bytes, draft: tuple[int, int] | None = None) -> np.ndarray:
@@ -46,9 +46,9 @@ def outcome(data: bytes, **options: Any) -> bytes | str:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 16), (97, 61), (640, 480)])
-@pytest.mark.parametrize("form", FORMS, ids=str)
-def test_the_pixels_are_pillows_to_the_last_bit(form: dict[str, Any], size: tuple[int, int]) -> None:
-    data = encoded(drawing(*size), "JPEG", **form)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_pixels_are_pillows_to_the_last_bit(form: str, size: tuple[int, int]) -> None:
+    data = encoded(drawing(*size), "JPEG", **FORMS[form])
 
     picture = jpeg_pixels(data, size)
 
@@ -59,9 +59,9 @@ def test_the_pixels_are_pillows_to_the_last_bit(form: dict[str, Any], size: tupl
 
 @pytest.mark.parametrize("size", [(90, 70), (91, 71), (640, 480)])
 @pytest.mark.parametrize("scale", [2, 4, 8])
-@pytest.mark.parametrize("form", FORMS[:5], ids=str)
-def test_so_are_a_drafts(form: dict[str, Any], scale: int, size: tuple[int, int]) -> None:
-    data = encoded(drawing(*size), "JPEG", **form)
+@pytest.mark.parametrize("form", list(FORMS)[:5])
+def test_so_are_a_drafts(form: str, scale: int, size: tuple[int, int]) -> None:
+    data = encoded(drawing(*size), "JPEG", **FORMS[form])
     smaller = -(-size[0] // scale), -(-size[1] // scale)
 
     picture = jpeg_pixels(data, smaller)
@@ -135,7 +135,7 @@ def test_jpegs_of_three_colours_do_not_pass_through_pillows_decoder(monkeypatch:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    which=st.sampled_from([encoded(drawing(40, 30), "JPEG", **form) for form in FORMS]),
+    which=st.sampled_from([encoded(drawing(40, 30), "JPEG", **form) for form in FORMS.values()]),
     changes=st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), min_size=1, max_size=4),
     kept=st.floats(0.5, 1.5),
 )
