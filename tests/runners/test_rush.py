@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -121,33 +122,41 @@ async def test_in_a_rush_several_are_taken_at_once_and_told_together(
     make: Callable[..., Awaitable[Batcher]], model: FakeModel, batchable: bool
 ) -> None:
     batcher = await make(batchable=batchable)
-    by_chance = await _waiting_at_each_run(batcher, model, 3)
+    by_chance = await _seen_at_each_run(batcher, model, 3)
     await _rush_on(batcher, model)
 
-    assert by_chance == [2, 1, 0]
-    assert await _waiting_at_each_run(batcher, model, 3) == [1, 1, 0], "two at once are as many as go together"
+    assert by_chance == [(2, 0), (1, 1), (0, 2)]
+    assert await _seen_at_each_run(batcher, model, 3) == [(1, 0), (1, 0), (0, 2)], "no more at once than go together"
 
 
 async def test_what_is_taken_at_once_is_brief(make: Callable[..., Awaitable[Batcher]], model: FakeModel) -> None:
     batcher = await make(max_batch=16)
     await _rush_on(batcher, model)
 
-    assert await _waiting_at_each_run(batcher, model, 13) == [3] * 10 + [0] * 3, "ten rows of 7.9 ms"
+    seen = await _seen_at_each_run(batcher, model, 13)
+
+    assert seen == [(3, 0)] * 10 + [(0, 10)] * 3, "ten rows of 7.9 ms"
 
 
 async def test_the_other_cores_share_is_left_to_them(make: Callable[..., Awaitable[Batcher]], model: FakeModel) -> None:
     idle = False
-
-    def others_leave() -> None:
-        nonlocal idle
-        idle = True
-
     batcher = await make(max_batch=16, lanes=2, spare=lambda: idle)
     await _rush_on(batcher, model)
 
-    assert await _waiting_at_each_run(batcher, model, 8) == [0] * 8
+    assert await _seen_at_each_run(batcher, model, 8) == [(0, 0)] * 8
+
     await _rush_on(batcher, model)
-    assert max(await _waiting_at_each_run(batcher, model, 8, queued=others_leave)) == 4
+    tasks, answer, both = await _held(batcher, model, 8), model.answer, threading.Barrier(2, timeout=10)
+
+    def meets_the_other_half(x: np.ndarray) -> Answer:
+        if x[0, 0] in (1.0, 5.0):
+            both.wait()
+        return answer(x)
+
+    model.answer = meets_the_other_half
+    idle = True
+    model.release()
+    await asyncio.gather(*tasks)
 
 
 async def test_who_has_gone_since_he_was_taken_is_not_run(
@@ -187,21 +196,26 @@ async def _held(batcher: Batcher, model: FakeModel, count: int) -> list[asyncio.
     return [first, *behind]
 
 
-async def _waiting_at_each_run(
-    batcher: Batcher, model: FakeModel, count: int, queued: Callable[[], None] = lambda: None
-) -> list[int]:
-    """How many still wait as each of so many runs, which came together behind another one."""
+async def _seen_at_each_run(batcher: Batcher, model: FakeModel, count: int) -> list[tuple[int, int]]:
+    """How many still wait, and how many have been told, as each of so many runs that came together behind another."""
     tasks, seen, answer = await _held(batcher, model, count), [], model.answer
+    loop = asyncio.get_running_loop()
 
     def look(x: np.ndarray) -> Answer:
         if x[0, 0]:
-            seen.append(batcher.depth)
+            told = asyncio.run_coroutine_threadsafe(_told(tasks[1:]), loop).result(10)
+            seen.append((batcher.depth, told))
         return answer(x)
 
     model.answer = look
-    queued()
     model.release()
     await asyncio.gather(*tasks)
     model.answer = answer
     model.clock.now += 1.0
     return seen
+
+
+async def _told(tasks: list[asyncio.Task[Run]]) -> int:
+    for _ in range(3):  # whatever is on its way to the loop arrives, and its task ends
+        await asyncio.sleep(0)
+    return sum(task.done() for task in tasks)
