@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
@@ -117,6 +118,24 @@ def test_no_more_memory_is_taken_than_the_size_that_was_judged() -> None:
     assert jpeg_pixels(bytes(small), (64, 48)) is None
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [(64, 48), (97, 61), (640, 480)])
+def test_pixels_begin_where_libjpeg_turbo_writes_them_into_the_caches(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins: list[int] = []
+    decode_jpeg = simplejpeg.decode_jpeg
+
+    def watched(data: bytes, *arguments: Any, buffer: np.ndarray, **options: Any) -> np.ndarray:
+        begins.append(buffer.ctypes.data % 32)
+        return decode_jpeg(data, *arguments, buffer=buffer, **options)
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", watched)
+    kept = [jpeg_pixels(encoded(drawing(*size), "JPEG"), size) for _ in range(8)]
+
+    assert all(kept)
+    assert begins == [16] * 8
 
 
 def test_jpegs_of_three_colours_do_not_pass_through_pillows_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
