@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from preprocessing.errors import InputError
-from serving.errors import ServiceError, public_error
+from serving.errors import ServiceError, public_error, release_frames
 from serving.observability.request_context import RequestContext
 from serving.outcome import NOTHING, Outcome
 from serving.records.prediction import Prediction, Promise
@@ -168,6 +168,7 @@ class Arms:
             outcome, cached = await again(self._versions.get(key))
         except Exception as failure:
             error = public_error(failure).code
+            release_frames(failure)
         self._ledger.add(
             Prediction(
                 copy.request_id,

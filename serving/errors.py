@@ -132,3 +132,16 @@ def public_error(error: BaseException) -> ServiceError:
     if isinstance(error, InputError | RunnerError):
         return ServiceError(error.code, str(error))
     return ServiceError("internal_error", "Something went wrong on our side; the log has the request id.")
+
+
+def release_frames(error: BaseException) -> None:
+    """Let go of all that ``error``, and what it came from, holds: to be called once it has been told and logged.
+
+    A frame that awaited a failure is in its traceback and has the future that has the failure: a cycle, and in it are
+    the request's bytes and pixels.  Megabytes a damaged picture would wait for the garbage collector, which counts
+    objects, not bytes.
+    """
+    held: BaseException | None = error
+    while held is not None:
+        held.__traceback__ = None
+        held = held.__context__

@@ -210,6 +210,7 @@ async def test_a_shadow_gets_a_copy_and_is_compared(
     assert (mine.version, mine.split, mine.shadow) == ("v2", "iris", False)
     assert (copy.version, copy.split, copy.shadow, copy.request_id) == ("v3", "iris", True, "request-1")
     assert (copy.label, copy.agreed, copy.error, copy.digest) == (label, agreed, error, "abc")
+    assert getattr(shadow, "__traceback__", None) is None, "a failure that was told holds on to the picture"
 
 
 async def test_a_copy_says_whether_its_answer_was_cached(context: RequestContext) -> None:

@@ -21,7 +21,7 @@ from serving.api.deadlines import Deadlines
 from serving.api.guard import Guard
 from serving.api.responses import error_response
 from serving.api.routes import Kind, Route, RouteTable
-from serving.errors import ServiceError, public_error
+from serving.errors import ServiceError, public_error, release_frames
 from serving.observability.request_context import RequestContext, begin, request_id_from
 from serving.observability.timestamps import milliseconds
 
@@ -188,6 +188,7 @@ class Edge:
             log.error("unexpected error", exc_info=error, route=context.route)
         if request.reply.status:  # the answer is under way: all that is left is to break it off
             raise error
+        release_frames(error)
         response = error_response(public, context.request_id, path=request.scope["path"])
         await response(request.scope, request.receive, request.reply.send)
 

@@ -20,7 +20,7 @@ import structlog
 from serving.api.edge import STICKY_KEY, DrainGate, Limits, RequestLog, RequestMetrics, access_line, draining_error
 from serving.api.guard import Guard
 from serving.api.oip_grpc import SERVICE, Method, stream_failure
-from serving.errors import ServiceError, public_error
+from serving.errors import ServiceError, public_error, release_frames
 from serving.observability.request_context import RequestContext, begin, request_id_from
 
 log: Any = structlog.get_logger("lens.grpc")
@@ -98,8 +98,12 @@ class GrpcEdge:
             try:
                 return await self._once(method, data, call)
             except ServiceError as error:
-                rpc.set_trailing_metadata((("x-request-id", call.request_id), ("lens-code", error.code)))
-                await rpc.abort(CODES.get(error.status, grpc.StatusCode.INTERNAL), error.text)
+                failure = error
+            # What ``abort`` raises is kept by gRPC, and this frame with it, until garbage is collected.
+            release_frames(failure)
+            del data
+            rpc.set_trailing_metadata((("x-request-id", call.request_id), ("lens-code", failure.code)))
+            return await rpc.abort(CODES.get(failure.status, grpc.StatusCode.INTERNAL), failure.text)
 
         return serve
 
@@ -133,6 +137,7 @@ class GrpcEdge:
             if failure is None:
                 raise
             status = failure.status
+            release_frames(error)
             raise failure from None
         finally:
             self._drain.exit(task)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from serving.api.event_stream import event, event_stream
 from serving.api.responses import error_response
-from serving.errors import ServiceError, public_error
+from serving.errors import ServiceError, public_error, release_frames
 from serving.observability.request_context import current
 
 log: Any = structlog.get_logger("lens.narration")
@@ -77,4 +77,5 @@ async def _outcome(task: asyncio.Task[Response]) -> Response:
         current().error = public.code
         if public.status == 500:
             log.error("unexpected error", exc_info=error)
+        release_frames(error)
         return error_response(public, current().request_id)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from serving import schemas
 from serving.api.responses import JSON
-from serving.errors import ServiceError, missing_field, public_error
+from serving.errors import ServiceError, missing_field, public_error, release_frames
 from serving.inputs.body import Body
 from serving.inputs.pictures import BytesPicture, Fetcher, URLMemory, URLPicture, base64_picture
 from serving.observability.request_context import RequestContext, current
@@ -96,6 +96,7 @@ class PredictionAPI:
             public = public_error(error)
             if public.status >= 500:
                 raise
+            release_frames(error)
             return {"request_id": context.request_id, "detail": public.detail, "code": public.code}
 
 

@@ -68,6 +68,7 @@ async def test_what_fails_later_is_the_last_event(error: Exception, status: int,
     end = told[-1][1]
     assert (end["status"], end["answer"]["code"], end["answer"]["request_id"]) == (status, code, "a-request")
     assert context.error == code
+    assert error.__traceback__ is None, "a failure that was told holds on to what was uploaded"
 
 
 async def test_the_work_must_end_by_the_request_s_deadline() -> None:
