@@ -14,6 +14,8 @@ POINT_SECONDS = 0.7
 """What a point takes beside its load: the server settles, the generator starts."""
 OPTIMIZE_SECONDS = 90.0
 """What Lens takes to try its modes of execution, and before it the model and the pictures for that."""
+FINALISTS = 4
+"""Peers that are usually among the fastest at one number of connections or another."""
 LIMIT_SECONDS = 2.0
 """What one measurement of a limit takes beside its loop."""
 
@@ -29,7 +31,7 @@ def expected_seconds(plan: Plan, section: str) -> float:
     }
     if section in visits:
         servers, points = visits[section]
-        return servers * (START_SECONDS + plan.rounds * _visit(plan, points))
+        return servers * (START_SECONDS + plan.all_rounds * _visit(plan, points))
     return {"tune": _tune, "start": _start, "growth": _growth, "overload": _overload}[section](plan)
 
 
@@ -46,10 +48,13 @@ def _pictures(plan: Plan, section: str) -> float:
     one_limit = LIMIT_SECONDS + plan.seconds
     one_round = len(LIMITS) * one_limit + servers * _visit(plan, points, seconds)
     arrivals = 1 + min(plan.half_load_peers, sum(peer.onnx_runtime for peer in peers)) if work.half_load else 0
+    finalists = servers - len(peers) + min(len(peers), FINALISTS)
+    deciding = len(LIMITS) * one_limit + finalists * _visit(plan, points, seconds)
     restarts = plan.rounds * sum(peer.key in NEVER_IDLE for peer in peers)
     alone = (len(FLOORS) + len(OWN_CODE)) * one_limit
     starts = alone + (servers + restarts) * START_SECONDS + work.modes * OPTIMIZE_SECONDS
-    return starts + plan.rounds * (one_round + arrivals * _visit(plan, 1, plan.half_load_seconds))
+    half_load = arrivals * _visit(plan, 1, plan.half_load_seconds)
+    return starts + plan.rounds * one_round + plan.deciding_rounds * deciding + plan.open_rounds * half_load
 
 
 def _tune(plan: Plan) -> float:
@@ -69,7 +74,7 @@ def _growth(plan: Plan) -> float:
 
 def _overload(plan: Plan) -> float:
     top = _visit(plan, 1, plan.slow_seconds)
-    return START_SECONDS + plan.rounds * (top + len(plan.overload) * (plan.overload_seconds + POINT_SECONDS))
+    return START_SECONDS + plan.open_rounds * (top + len(plan.overload) * (plan.overload_seconds + POINT_SECONDS))
 
 
 def _visit(plan: Plan, points: int, seconds: int | None = None) -> float:

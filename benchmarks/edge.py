@@ -34,7 +34,7 @@ from benchmarks.wrk import load, require_wrk
 
 LIMIT = "in-process limit, no HTTP"
 CONNECTIONS, WORKERS, MODEL = (1, 2, 16, 64), 2, "squeezenet"
-PLANS = {FULL: Plan(seconds=4), QUICK: Plan(scope=QUICK, rounds=1)}
+PLANS = {FULL: Plan(rounds=3, seconds=4), QUICK: Plan(scope=QUICK, rounds=1)}
 
 
 def variants() -> list[Variant]:

@@ -54,6 +54,10 @@ class Plan:
         connections: only these of each section's; empty means all.
         half_load_seconds: length of one open-loop measurement.
         starts: cold starts of each server; a single one differs by a fifth from the next.
+        rounds: in which every server has its turn.
+        deciding_rounds: more for Lens and the peers that are fastest by then, which the goals compare; and of what
+            only Lens and few others do.
+        open_rounds: of open-loop measurements.
         overload: multiples of the top rate that are offered, each for ``overload_seconds`` a round.
     """
 
@@ -70,7 +74,9 @@ class Plan:
     )
     peers: tuple[str, ...] = ()
     connections: tuple[int, ...] = ()
-    rounds: int = 3
+    rounds: int = 2
+    deciding_rounds: int = 2
+    open_rounds: int = 3
     seconds: int = 2
     slow_seconds: int = 4
     warm_up_seconds: int = 1
@@ -79,6 +85,11 @@ class Plan:
     starts: int = 7
     overload: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
     overload_seconds: int = 10
+
+    @property
+    def all_rounds(self) -> int:
+        """Those that the fastest servers have."""
+        return self.rounds + self.deciding_rounds
 
     def measured_peers(self, keys: Sequence[str] = ()) -> list[Peer]:
         """Those that are measured; with ``keys``, only those of them."""
@@ -107,7 +118,9 @@ PLANS = {
         sections=("squeezenet", "resnet50", "features", "cached", "start"),
         peers=QUICK_PEERS,
         connections=HEADLINE,
-        rounds=2,
+        rounds=1,
+        deciding_rounds=1,
+        open_rounds=2,
         slow_seconds=2,
         half_load_peers=1,
         starts=3,
@@ -116,12 +129,21 @@ PLANS = {
         scope=GOALS,
         sections=("squeezenet", "mobilenet", "resnet50", "large", "features", "cached", "start", "overload"),
         peers=GOAL_PEERS,
+        deciding_rounds=1,
         half_load_peers=2,
         starts=3,
         overload=(2.0, 4.0),
     ),
     "smoke": Plan(
-        scope=NARROWED, rounds=1, seconds=1, slow_seconds=1, half_load_seconds=2, starts=1, overload_seconds=2
+        scope=NARROWED,
+        rounds=1,
+        deciding_rounds=1,
+        open_rounds=1,
+        seconds=1,
+        slow_seconds=1,
+        half_load_seconds=2,
+        starts=1,
+        overload_seconds=2,
     ),
 }
 """``smoke`` proves that every section works; its figures mean nothing."""

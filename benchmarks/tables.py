@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
+from typing import Any
 
 from benchmarks.results import Point, Record
 
@@ -31,8 +32,14 @@ def provenance(record: Record) -> str:
     return (
         f"Measured {facts['date']} at commit {facts['commit']}{changed} on {facts['machine']} "
         f"(load before: {facts['load_before']}), Python {facts['python']}; {facts.get('scope', 'full')} plan, "
-        f"{plan['rounds']} round{'s' if plan['rounds'] > 1 else ''}.{source}"
+        f"{_rounds(plan)}.{source}"
     )
+
+
+def _rounds(plan: Mapping[str, Any]) -> str:
+    rounds = f"{plan['rounds']} round{'s' if plan['rounds'] > 1 else ''}"
+    more = plan.get("deciding_rounds", 0)  # records of before these were held have none
+    return f"{rounds} and {more} among the fastest" if more else rounds
 
 
 def versions(record: Record) -> str:

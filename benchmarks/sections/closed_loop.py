@@ -30,7 +30,7 @@ def measure_features(bench: Bench, section: str) -> Record:
     picture.write_bytes(jpeg())
     variants = [lens(), *bench.peer_variants(*FEATURE_PEERS)]
     record = _measured(bench, section, variants, lambda _: features(), FEATURE_CONNECTIONS)
-    for number in range(bench.plan.rounds):
+    for number in range(bench.plan.all_rounds):
         seen, _ = bench.in_process("features", MODEL, picture, bench.plan.seconds)
         record.points.append(Point(LIMIT_FEATURES, section, 0, number, seen))
     return record
@@ -71,7 +71,7 @@ def _measured(
     bench.require_model(MODEL)
     record = bench.record(section, variants)
     with Fleet(variants, bench.models, MODEL, bench.new_state(), [jpeg()]) as fleet:
-        for number in range(bench.plan.rounds):
+        for number in range(bench.plan.all_rounds):
             for variant in fleet.turn(number):
                 fleet.visit(variant, partial(_measure, bench, record, request_of(variant), connections, number))
         record.absent |= fleet.absent

@@ -24,7 +24,7 @@ def measure(bench: Bench, section: str) -> Record:
     picture, variant = jpeg(), lens()
     record = bench.record(section, [variant])
     with Fleet([variant], bench.models, MODEL, bench.new_state(), [picture]) as fleet:
-        for number in range(bench.plan.rounds):
+        for number in range(bench.plan.open_rounds):
             for present in fleet.turn(number):
                 fleet.visit(present, partial(_measure, bench, record, picture, number))
         record.absent |= fleet.absent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.open_loop import Outcome
@@ -13,7 +14,7 @@ FASTAPI, OPENVINO = "FastAPI + ONNX Runtime, 1 worker", "OpenVINO behind FastAPI
 
 
 def record(section: str, root: Path, *, scope: str = "full", date: str = "2026-01-01T00:00:00Z") -> Record:
-    plan = {"rounds": Plan().rounds, "seconds": Plan().seconds}
+    plan = {name: value for name, value in asdict(Plan()).items() if isinstance(value, int)}
     facts = {**circumstances(root), "scope": scope, "plan": plan, "date": date, "commit": "abc1234"}
     return Record(section, facts)
 
