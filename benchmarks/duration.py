@@ -8,13 +8,15 @@ from benchmarks.sections import closed_loop, growth, tuning
 
 START_SECONDS = 7.0
 """One server's start, the check of its answer, and its end."""
+COLD_START_SECONDS = 2.5
+"""A start until the first answer, and its end, of Lens or of a hello-world service, with no other server beside it."""
 NEVER_IDLE = {"ray"}
 """Peers that poll, so that they are started for each visit."""
 POINT_SECONDS = 0.7
 """What a point takes beside its load: the server settles, the generator starts."""
 OPTIMIZE_SECONDS = 90.0
 """What Lens takes to try its modes of execution, and before it the model and the pictures for that."""
-FINALISTS = 4
+FINALISTS = 5
 """Peers that are usually among the fastest at one number of connections or another."""
 LIMIT_SECONDS = 2.0
 """What one measurement of a limit takes beside its loop."""
@@ -25,13 +27,17 @@ def expected_seconds(plan: Plan, section: str) -> float:
     if section in PICTURE_WORKS:
         return _pictures(plan, section)
     visits = {
-        "features": (1 + len(plan.measured_peers(closed_loop.FEATURE_PEERS)), len(closed_loop.FEATURE_CONNECTIONS)),
-        "cached": (2, len(closed_loop.CACHED_CONNECTIONS)),
-        "sixteen": (1, len(closed_loop.SIXTEEN_CONNECTIONS)),
+        "features": (
+            plan.all_rounds,
+            1 + len(plan.measured_peers(closed_loop.FEATURE_PEERS)),
+            len(closed_loop.FEATURE_CONNECTIONS),
+        ),
+        "cached": (plan.rounds, 2, len(closed_loop.CACHED_CONNECTIONS)),
+        "sixteen": (plan.rounds, 1, len(closed_loop.SIXTEEN_CONNECTIONS)),
     }
     if section in visits:
-        servers, points = visits[section]
-        return servers * (START_SECONDS + plan.all_rounds * _visit(plan, points))
+        rounds, servers, points = visits[section]
+        return servers * (START_SECONDS + rounds * _visit(plan, points))
     return {"tune": _tune, "start": _start, "growth": _growth, "overload": _overload}[section](plan)
 
 
@@ -63,7 +69,7 @@ def _tune(plan: Plan) -> float:
 
 
 def _start(plan: Plan) -> float:
-    return 2 * plan.starts * START_SECONDS
+    return 2 * plan.starts * COLD_START_SECONDS
 
 
 def _growth(plan: Plan) -> float:

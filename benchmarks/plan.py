@@ -55,8 +55,7 @@ class Plan:
         half_load_seconds: length of one open-loop measurement.
         starts: cold starts of each server; a single one differs by a fifth from the next.
         rounds: in which every server has its turn.
-        deciding_rounds: more for Lens and the peers that are fastest by then, which the goals compare; and of what
-            only Lens and few others do.
+        deciding_rounds: more for Lens and the peers that are fastest by then, which the goals compare.
         open_rounds: of open-loop measurements.
         overload: multiples of the top rate that are offered, each for ``overload_seconds`` a round.
     """
@@ -81,7 +80,7 @@ class Plan:
     slow_seconds: int = 4
     warm_up_seconds: int = 1
     half_load_seconds: int = 10
-    half_load_peers: int = 3
+    half_load_peers: int = 2
     starts: int = 7
     overload: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
     overload_seconds: int = 10
@@ -130,7 +129,6 @@ PLANS = {
         sections=("squeezenet", "mobilenet", "resnet50", "large", "features", "cached", "start", "overload"),
         peers=GOAL_PEERS,
         deciding_rounds=1,
-        half_load_peers=2,
         starts=3,
         overload=(2.0, 4.0),
     ),

@@ -29,7 +29,7 @@ def measure_features(bench: Bench, section: str) -> Record:
     picture = bench.folder / "features.jpg"
     picture.write_bytes(jpeg())
     variants = [lens(), *bench.peer_variants(*FEATURE_PEERS)]
-    record = _measured(bench, section, variants, lambda _: features(), FEATURE_CONNECTIONS)
+    record = _measured(bench, section, variants, lambda _: features(), FEATURE_CONNECTIONS, bench.plan.all_rounds)
     for number in range(bench.plan.all_rounds):
         seen, _ = bench.in_process("features", MODEL, picture, bench.plan.seconds)
         record.points.append(Point(LIMIT_FEATURES, section, 0, number, seen))
@@ -41,12 +41,14 @@ def measure_cached(bench: Bench, section: str) -> Record:
     without = lens()
     settings = {name: value for name, value in without.settings.items() if name != "LENS_CACHE_MB"}
     variants = [without, replace(without, name=CACHED, settings=settings)]
-    return _measured(bench, section, variants, lambda variant: multipart(section, [jpeg()]), CACHED_CONNECTIONS)
+    picture = multipart(section, [jpeg()])
+    return _measured(bench, section, variants, lambda _: picture, CACHED_CONNECTIONS, bench.plan.rounds)
 
 
 def measure_sixteen(bench: Bench, section: str) -> Record:
     """Sixteen pictures in one request; a request counts once."""
-    return _measured(bench, section, [lens()], lambda variant: multipart(section, [jpeg()] * MANY), SIXTEEN_CONNECTIONS)
+    pictures = multipart(section, [jpeg()] * MANY)
+    return _measured(bench, section, [lens()], lambda _: pictures, SIXTEEN_CONNECTIONS, bench.plan.rounds)
 
 
 def report(record: Record) -> str:
@@ -67,11 +69,12 @@ def _measured(
     variants: Sequence[Variant],
     request_of: Callable[[Variant], Work],
     connections: Sequence[int],
+    rounds: int,
 ) -> Record:
     bench.require_model(MODEL)
     record = bench.record(section, variants)
     with Fleet(variants, bench.models, MODEL, bench.new_state(), [jpeg()]) as fleet:
-        for number in range(bench.plan.all_rounds):
+        for number in range(rounds):
             for variant in fleet.turn(number):
                 fleet.visit(variant, partial(_measure, bench, record, request_of(variant), connections, number))
         record.absent |= fleet.absent

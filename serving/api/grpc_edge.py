@@ -116,7 +116,9 @@ class GrpcEdge:
                 try:
                     yield await self._once(method, data, one)
                 except ServiceError as error:
-                    yield stream_failure(error)
+                    answer = stream_failure(error)
+                    release_frames(error)
+                    yield answer
 
         return serve
 
