@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,9 +12,10 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
-from runners.batch_size import BatchSize, RowCost
+from runners.batch_size import BatchSize
 from runners.errors import ModelNotLoaded, Overloaded, RunnerError
-from runners.inline import INLINE_BELOW, LONE_BELOW, LONE_PATIENCE, PATIENCE, Inline
+from runners.few import Few
+from runners.inline import INLINE_BELOW, PATIENCE, Inline
 from runners.item import Item, Outcome, Run, deliver, expired, slice_run
 from runners.rows import Answer, Feed, Prepare, counts_rows, join_feeds
 from runners.rush import Rush
@@ -38,8 +40,8 @@ class Batcher:
     worth it, else only where that makes a row much cheaper.  Each gets its own outcome: if the batch fails, or its
     answer cannot be sliced by row, its items run again alone.
     A short run starts in the caller's thread where nothing else waits or runs: same answers, no way to the thread.
-    Those of callers who come in the same turn of an event loop go together.  What a lone caller sends to be
-    prepared is prepared and run in his thread as well.
+    Those of callers who come in the same turn of an event loop go together.  What a few callers send to be prepared
+    is prepared and run in their thread as well, one after the other.
     One run goes at a time; while cores are spare, as many side by side as there are lanes.
 
     Args:
@@ -51,7 +53,7 @@ class Batcher:
         on_batch: is told of every run that succeeded: rows, seconds.
         lanes: runs that may go side by side; each gets a thread when it is first needed.
         spare: whether another run would find a core idle.
-        lone: whether there is but one caller, who waits for each answer: nobody minds what holds up the event loop.
+        callers: how many there are, who each wait for their answer: a few do not mind what holds up the event loop.
         clock: monotonic seconds.
     """
 
@@ -66,7 +68,7 @@ class Batcher:
         on_batch: Callable[[int, float], None] | None = None,
         lanes: int = 1,
         spare: Callable[[], bool] = lambda: False,
-        lone: Callable[[], bool] = lambda: False,
+        callers: Callable[[], int] = lambda: sys.maxsize,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = run
@@ -76,10 +78,8 @@ class Batcher:
         self._clock = clock
         self._inline = Inline(inline_below, PATIENCE, clock)
         self._turn = Turn(self._run_gathered)
-        self._lone = lone
-        self._lone_inline = Inline(LONE_BELOW, LONE_PATIENCE, clock)
-        self._lone_cost = RowCost()
-        self._lone_turn = Turn(self._serve_lone)
+        self._few = Few(callers, spare, clock)
+        self._few_turn = Turn(self._serve_few)
         self._waiting = Waiting(max_queue, clock)
         self._rush = Rush(clock)
         self._running: set[Item] = set()
@@ -87,6 +87,7 @@ class Batcher:
         # The lock itself where nobody has to be told: a condition's costs a short run three times as much.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._free = threading.Condition(self._lock)
         self._refusal: Callable[[], RunnerError] | None = None
         self._lanes = lanes
         self._spare = spare
@@ -127,7 +128,7 @@ class Batcher:
         """``submit``, through the queue and a thread of the batcher, which prepares what is not yet a feed.
 
         So whoever is first in the queue is prepared and run in one go, and nobody is prepared who is then refused.
-        A lone caller's row is prepared and run in his own thread.
+        A row of one of a few callers is prepared and run in his own thread.
 
         Raises:
             Exception: as ``submit``, and whatever preparing this item raised.
@@ -135,7 +136,7 @@ class Batcher:
         if deadline <= self._clock():
             raise expired()
         item = Item(source, rows, deadline, batchable=self._batchable)
-        if not (callable(source) and self._comes_alone() and self._lone_turn.join(item)):
+        if not (callable(source) and self._few.welcome(self._size.row_seconds()) and self._few_turn.join(item)):
             self._queue(item)
         return await item.future
 
@@ -150,13 +151,18 @@ class Batcher:
             for thread in self._threads:
                 thread.join()
             with self._changed:  # an inline run may still be on its way
-                self._changed.wait_for(lambda: not self._runs)
+                self._free.wait_for(lambda: not self._runs)
 
     # In the caller's thread.
 
-    def _run_inline(self, inline: Inline, run: Callable[[float], Run], deadline: float) -> Run | None:
-        """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile."""
-        if not self._begin_alone():
+    def _run_inline(
+        self, inline: Inline, run: Callable[[float], Run], deadline: float, patience: float = 0.0
+    ) -> Run | None:
+        """The answer, or None where the queue has to give it: the caller's event loop stands still meanwhile.
+
+        A run that is under way in a thread may take ``patience`` seconds to end.
+        """
+        if not self._begin_alone(patience):
             return None
         try:
             return inline.run(run, deadline) if self.healthy else None
@@ -167,22 +173,24 @@ class Batcher:
         outputs, seconds = self._timed(inputs, rows, deadline, prepared)
         return Run(outputs, seconds, rows)
 
-    def _comes_alone(self) -> bool:
-        # After a crowd the batcher's own measure says for a while what a row took beside many others.
-        expected = min(self._lone_cost.known(), self._size.row_seconds())
-        return self._lone_inline.expects(expected) and self._lone()
+    def _serve_few(self, items: list[Item]) -> None:
+        """Answer the first who came in this turn here and now, and the next one after he has been told.
 
-    def _serve_lone(self, items: list[Item]) -> None:
-        """Answer the only one who came in this turn, here and now; several are the queue's."""
-        if len(items) == 1 and not items[0].abandoned:
+        More items than there are callers are the queue's: so many cores may be free for them.
+        """
+        if len(items) <= self._few.callers():
             self._answer_here(items[0])
+            items = [items[0], *(item for item in items[1:] if not self._few_turn.join(item))]
         for item in items:
             if not item.abandoned:
                 self._queue_or_settle(item)
 
     def _answer_here(self, item: Item) -> None:
+        if item.abandoned:
+            return
+        run, patience = partial(self._prepare_and_run, item), self._few.row_seconds(self._size.row_seconds())
         try:
-            answer = self._run_inline(self._lone_inline, partial(self._prepare_and_run, item), item.deadline)
+            answer = self._run_inline(self._few.inline, run, item.deadline, patience)
         except Exception as error:
             item.settle(error)
         else:
@@ -194,7 +202,7 @@ class Batcher:
         if (failure := item.prepare(began)) is not None:
             raise failure
         answer = self._run_feed(item.inputs, item.rows, deadline, self._clock() - began)
-        self._lone_cost.record(self._clock() - began)
+        self._few.record(self._clock() - began)
         return answer
 
     def _run_gathered(self, items: list[Item]) -> None:
@@ -243,16 +251,18 @@ class Batcher:
         seconds = len(self._waiting) * self._size.row_seconds()
         return max(1, math.ceil(seconds)) if seconds < math.inf else 1
 
-    def _begin_alone(self) -> bool:
+    def _begin_alone(self, patience: float = 0.0) -> bool:
         with self._lock:
+            if patience and self._runs and not self._waiting:
+                self._free.wait_for(lambda: not self._runs, patience)
             alone = not self._waiting and not self._runs
             self._runs += alone
             return alone
 
     def _end_alone(self) -> None:
         with self._lock:
-            self._runs -= 1
-            if self._waiting or self._refusal is not None:
+            self._end_run()
+            if self._waiting:
                 self._changed.notify_all()
 
     # In the batcher's own threads.
@@ -264,7 +274,7 @@ class Batcher:
                     outcomes = [outcome for batch in taken for outcome in self._run_batch(batch)]
                 finally:
                     with self._changed:
-                        self._runs -= 1
+                        self._end_run()
                         if not self._runs:
                             self._rush.end()
                 # After the run has ended: a caller that comes again at once finds the model free.
@@ -340,6 +350,11 @@ class Batcher:
             return error
 
     # In either, with the lock.
+
+    def _end_run(self) -> None:
+        self._runs -= 1
+        if not self._runs:
+            self._free.notify_all()
 
     def _may_run(self) -> bool:
         return not self._runs or self._spare()

@@ -11,20 +11,11 @@ from runners.item import Run
 INLINE_BELOW = 0.0005
 """Seconds.  The way to another thread and back costs about a tenth of this."""
 
-LONE_BELOW = 0.05
-"""Seconds, where there is one caller and nobody else to keep waiting.  Of 4 ms the way to another thread is a tenth,
-most of it because that thread wakes on another core, whose cache has neither the picture nor the model; it is no less
-of a large picture's 20 ms.  So long a second caller waits at most until he is let in, where no other worker is free.
-"""
-
 PATIENCE = 0.05
 """Seconds.  A run that takes so long was no short one: it is ended, and inlining pauses.
 
 Not less: on a busy machine a thread is taken off its core for some milliseconds now and then.
 """
-
-LONE_PATIENCE = 0.2
-"""The same where ``LONE_BELOW`` is the bound."""
 
 PAUSE = 1.0
 LONGEST_PAUSE = 64.0

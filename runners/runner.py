@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -75,7 +76,7 @@ class OnnxRunner:
         on_batch: is told of every run that succeeded: key, rows, seconds.
         host: knows what the other workers do, and is left when the runner closes; None knows of none.
         lanes: runs of one model on the CPU that go side by side while the other workers are idle.
-        lone: see ``Batcher``.
+        callers: see ``Batcher``.
         wide: gives models a second session on all cores; None gives none.
     """
 
@@ -90,7 +91,7 @@ class OnnxRunner:
         on_batch: Callable[[str, int, float], None] | None = None,
         host: Host | None = None,
         lanes: int = 1,
-        lone: Callable[[], bool] = lambda: False,
+        callers: Callable[[], int] = lambda: sys.maxsize,
         wide: WideSessions | None = None,
     ) -> None:
         self._threads = threads
@@ -101,7 +102,7 @@ class OnnxRunner:
         self._on_batch = on_batch
         self.host = host
         self._lanes = lanes
-        self._lone = lone
+        self._callers = callers
         self._wide = wide
         self._loaded: dict[str, _Loaded] = {}
         self._flights: dict[str, threading.Lock] = {}
@@ -258,7 +259,7 @@ class OnnxRunner:
             on_batch=partial(self._on_batch, key) if self._on_batch is not None else None,
             lanes=self._lanes if self.host is not None and on_cpu else 1,
             spare=self.host.others_idle if self.host is not None else lambda: False,
-            lone=self._lone,
+            callers=self._callers,
         )
         return _Loaded(model, batcher, proof, identity, on_cpu)
 

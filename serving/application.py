@@ -102,7 +102,7 @@ class Application:
         runner = (
             RemoteRunner(transport, loop, max_queue=settings.max_queue)
             if transport
-            else build_runner(settings, self._metrics, lambda: accept.holds_one() and self._grpc is None)
+            else build_runner(settings, self._metrics, lambda: accept.held() if self._grpc is None else sys.maxsize)
         )
         try:
             self._parts = await asyncio.to_thread(assemble, settings, self._metrics, runner)

@@ -5,6 +5,7 @@ The API workers and the process of ``LENS_RUNNER=service`` build them from the s
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,8 @@ def build_optimizer(settings: Settings, registry: Registry) -> Optimizer:
     )
 
 
-def build_runner(settings: Settings, metrics: Metrics, lone: Callable[[], bool] = lambda: False) -> OnnxRunner:
-    """What runs models in this process; ``lone`` tells whether it has one caller at most."""
+def build_runner(settings: Settings, metrics: Metrics, callers: Callable[[], int] = lambda: sys.maxsize) -> OnnxRunner:
+    """What runs models in this process; ``callers`` tells how many it has."""
     host = _host(settings)
     ARENA.limit(machine_memory() // (1 if settings.runner == "service" else settings.workers))
     return OnnxRunner(
@@ -79,7 +80,7 @@ def build_runner(settings: Settings, metrics: Metrics, lone: Callable[[], bool] 
         on_batch=lambda _key, rows, _seconds: metrics.batch_ran(rows),
         host=host,
         lanes=cores(),
-        lone=lone,
+        callers=callers,
         wide=WideSessions(host, threads=cores(), max_bytes=int(settings.wide_mb * MIB)) if host else None,
     )
 

@@ -95,9 +95,9 @@ class FairAccept:
 
         return connection
 
-    def holds_one(self) -> bool:
-        """Whether this worker holds one connection at most; False where they are not counted."""
-        return self._listener is not None and self._listener.holds_one()
+    def held(self) -> int:
+        """Connections that this worker holds; as many as can be where they are not counted."""
+        return self._listener.held() if self._listener else sys.maxsize
 
     def step_back(self) -> None:
         """Leave new connections to peers that have not stepped back; where all have, they go on in turn."""
@@ -133,8 +133,8 @@ class _FairListener:
         loop.add_reader(counts.bell, self._on_bell)
         self._listen()
 
-    def holds_one(self) -> bool:
-        return self._open and self._counts.mine <= 1
+    def held(self) -> int:
+        return self._counts.mine if self._open else sys.maxsize
 
     def step_back(self) -> None:
         self._change_count(_STEPPED_BACK)

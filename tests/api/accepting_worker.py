@@ -57,7 +57,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         allow_descriptors(lowest_free_descriptor())
     if scope["path"] == "/feed":
         allow_descriptors(512)
-    facts = {"pid": os.getpid(), "no_delay": all(no_delay), "holds_one": gates[0].holds_one()}
+    facts = {"pid": os.getpid(), "no_delay": all(no_delay), "held": gates[0].held()}
     body = json.dumps(facts).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})

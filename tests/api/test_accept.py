@@ -122,16 +122,16 @@ def test_two_workers_hold_equally_many_connections_at_every_load(start: StartSer
     assert all(ask(connection)["no_delay"] for connection in held)
 
 
-def test_a_worker_knows_whether_it_holds_one_connection_at_most(start: StartServer) -> None:
+def test_a_worker_knows_how_many_connections_it_holds(start: StartServer) -> None:
     server = start(workers=1)
     (first,) = server.connect(1)
-    assert ask(first)["holds_one"]
+    assert ask(first)["held"] == 1
 
     others = server.connect(2)
-    assert not any(ask(connection)["holds_one"] for connection in others)
+    assert [ask(connection)["held"] for connection in others] == [3, 3]
     for connection in others:
         ask(connection, Connection="close")
-    assert ask(first)["holds_one"]
+    assert ask(first)["held"] == 1
 
 
 def test_connections_made_one_after_the_other_are_shared_too(start: StartServer) -> None:

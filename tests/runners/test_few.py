@@ -1,4 +1,4 @@
-"""One caller who waits for each answer: what he sends is prepared and run in his own thread."""
+"""A few callers who wait for each answer: what they send is prepared and run in their own thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from runners.batcher import Batcher
 from runners.errors import DeadlineExceeded, InferenceFailed, ModelNotLoaded
-from runners.inline import LONE_BELOW, LONE_PATIENCE
+from runners.few import LOOKS, ONE_BELOW, PATIENCE, TWO_BELOW
 from runners.item import Run
 from runners.rows import Feed
 from tests.runners.fakes import BAD, FAR, FakeModel, rows, train
@@ -19,10 +19,18 @@ HERE = threading.get_ident
 
 
 class Crowd:
-    """Whether there is but one caller."""
+    """How many callers there are, and whether the neighbours leave a core to them."""
 
     def __init__(self) -> None:
-        self.one = True
+        self.callers = 1
+        self.spare = False
+        self.when_asked: list[Callable[[], None]] = []
+
+    def count(self) -> int:
+        """Told once as somebody comes, and once more as he is served."""
+        if self.when_asked:
+            self.when_asked.pop()()
+        return self.callers
 
 
 @pytest.fixture
@@ -37,13 +45,26 @@ def model() -> FakeModel:
 
 @pytest.fixture
 async def batcher(model: FakeModel, crowd: Crowd) -> AsyncIterator[Batcher]:
-    """One whose rows are known to cost half of what is too long; three may wait."""
-    made = Batcher(model, batchable=True, max_batch=8, max_queue=3, lone=lambda: crowd.one, clock=model.clock)
-    model.seconds = LONE_BELOW / 2
+    """One whose rows are known to cost half of what is too long for two callers; three may wait."""
+    made = serving(model, crowd)
+    model.seconds = TWO_BELOW / 2
     await train(made, model, 8)
     yield made
     model.release()
     await asyncio.to_thread(made.close)
+
+
+def serving(model: FakeModel, crowd: Crowd) -> Batcher:
+    return Batcher(
+        model,
+        batchable=True,
+        max_batch=8,
+        max_queue=3,
+        lanes=2,
+        spare=lambda: crowd.spare,
+        callers=crowd.count,
+        clock=model.clock,
+    )
 
 
 def order(value: float) -> Callable[[], Feed]:
@@ -64,14 +85,14 @@ async def test_a_lone_callers_row_is_prepared_and_run_in_his_own_thread(batcher:
 
     run = await ask(batcher, model, prepare)
 
-    assert (run.outputs["y"].tolist(), run.seconds, run.batch_size) == ([[4.0]], pytest.approx(LONE_BELOW / 2), 1)
+    assert (run.outputs["y"].tolist(), run.seconds, run.batch_size) == ([[4.0]], pytest.approx(TWO_BELOW / 2), 1)
     assert threads == model.threads == [HERE()]
 
 
 async def test_where_others_wait_too_a_thread_of_its_own_runs_it(
     batcher: Batcher, model: FakeModel, crowd: Crowd
 ) -> None:
-    crowd.one = False
+    crowd.callers = 3
 
     await ask(batcher, model, order(1.0))
 
@@ -101,8 +122,8 @@ async def test_rows_of_one_turn_go_to_the_queue_though_the_model_is_free(batcher
 
 
 async def test_what_takes_long_or_was_never_measured_goes_to_a_thread(model: FakeModel, crowd: Crowd) -> None:
-    made = Batcher(model, batchable=True, max_batch=8, max_queue=3, lone=lambda: crowd.one, clock=model.clock)
-    model.seconds = 2 * LONE_BELOW
+    made = serving(model, crowd)
+    model.seconds = 2 * ONE_BELOW
     await ask(made, model, order(1.0))
     threads = list(model.threads)
     await train(made, model, 1)
@@ -118,12 +139,12 @@ async def test_what_rows_took_beside_a_crowd_sends_no_lone_caller_to_a_thread(
 ) -> None:
     for _ in range(3):
         await ask(batcher, model, order(1.0))
-    crowd.one, model.seconds = False, 2 * LONE_BELOW
+    crowd.callers, model.seconds = 3, 2 * ONE_BELOW
     for _ in range(64):
         await ask(batcher, model, order(1.0))
     model.threads.clear()
 
-    crowd.one, model.seconds = True, LONE_BELOW / 2
+    crowd.callers, model.seconds = 1, ONE_BELOW / 2
     await ask(batcher, model, order(1.0))
 
     assert model.threads == [HERE()]
@@ -132,7 +153,7 @@ async def test_what_rows_took_beside_a_crowd_sends_no_lone_caller_to_a_thread(
 async def test_a_lone_callers_rows_that_come_to_take_long_go_to_a_thread_again(
     batcher: Batcher, model: FakeModel
 ) -> None:
-    model.seconds = 2 * LONE_BELOW
+    model.seconds = 2 * ONE_BELOW
     for _ in range(64):
         await ask(batcher, model, order(1.0))
 
@@ -165,7 +186,7 @@ async def test_a_run_that_outstays_its_time_is_ended_and_the_next_ones_do_not_ho
 
     assert run.outputs["y"].tolist() == [[2.0]]
     assert model.runs == [[1.0], [1.0], [2.0]]
-    assert model.deadlines[0] == pytest.approx(began + LONE_PATIENCE)
+    assert model.deadlines[0] == pytest.approx(began + PATIENCE)
     assert [thread == HERE() for thread in model.threads] == [True, False, False]
 
 
@@ -173,7 +194,7 @@ async def test_who_has_less_time_than_that_is_told_at_his_deadline(batcher: Batc
     model.hold()
 
     with pytest.raises(DeadlineExceeded):
-        await batcher.enqueue(order(1.0), 1, model.clock() + LONE_PATIENCE / 2)
+        await batcher.enqueue(order(1.0), 1, model.clock() + PATIENCE / 2)
 
     assert len(model.runs) == 1
 
@@ -199,3 +220,94 @@ async def test_a_batcher_that_is_closed_refuses_a_lone_caller_too(batcher: Batch
     with pytest.raises(ModelNotLoaded):
         await ask(batcher, model, order(1.0))
     assert model.runs == []
+
+
+async def test_two_callers_are_answered_one_after_the_other_while_the_other_cores_are_taken(
+    batcher: Batcher, model: FakeModel, crowd: Crowd
+) -> None:
+    crowd.callers = 2
+    told: list[tuple[float, int]] = []
+
+    async def call(value: float) -> None:
+        run = await batcher.enqueue(order(value), 1, model.clock() + FAR)
+        told.append((run.outputs["y"].item(), len(model.runs)))
+
+    await asyncio.gather(call(1.0), call(2.0))
+
+    assert told == [(2.0, 1), (4.0, 2)]  # the second one's run did not hold up the first one's answer
+    assert model.runs == [[1.0], [2.0]]
+    assert set(model.threads) == {HERE()}
+
+
+async def test_two_callers_are_the_threads_where_a_core_is_idle(
+    batcher: Batcher, model: FakeModel, crowd: Crowd
+) -> None:
+    crowd.callers, crowd.spare = 2, True
+
+    await asyncio.gather(*(ask(batcher, model, order(value)) for value in (1.0, 2.0)))
+
+    assert HERE() not in model.threads
+
+
+async def test_a_neighbour_between_two_runs_counts_as_busy_for_a_while(
+    batcher: Batcher, model: FakeModel, crowd: Crowd
+) -> None:
+    crowd.callers = 2
+    await ask(batcher, model, order(1.0))
+    crowd.spare = True
+    for _ in range(LOOKS):
+        await ask(batcher, model, order(1.0))
+
+    assert [thread == HERE() for thread in model.threads] == [True] * LOOKS + [False]
+
+
+async def test_two_callers_whose_rows_take_long_do_not_hold_each_other_up(
+    batcher: Batcher, model: FakeModel, crowd: Crowd
+) -> None:
+    crowd.callers, model.seconds = 2, 2 * TWO_BELOW
+    for _ in range(64):
+        await ask(batcher, model, order(1.0))
+    assert (model.threads[0] == HERE(), model.threads[-1] == HERE()) == (True, False)
+
+    crowd.callers = 1
+    await ask(batcher, model, order(1.0))
+    assert model.threads[-1] == HERE()
+
+
+async def test_who_comes_while_a_thread_has_the_other_ones_row_is_answered_after_it(
+    model: FakeModel, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runners.few.ONE_BELOW", FAR)
+    batcher = serving(model, crowd)
+    model.seconds = 60.0  # so long the second may wait
+    await train(batcher, model, 8)
+    model.hold()
+    crowd.callers = 3
+    first = ask(batcher, model, order(1.0))
+    await model.running()
+
+    crowd.callers, crowd.when_asked = 1, [threading.Thread(target=model.release).start, lambda: None]
+    second = ask(batcher, model, order(2.0))
+    await asyncio.gather(first, second)
+    await asyncio.to_thread(batcher.close)
+
+    assert [thread == HERE() for thread in model.threads] == [False, True]
+
+
+async def test_he_does_not_wait_for_it_longer_than_a_row_takes(
+    batcher: Batcher, model: FakeModel, crowd: Crowd
+) -> None:
+    model.hold()
+    crowd.callers = 3
+    first = ask(batcher, model, order(1.0))
+    await model.running()
+
+    crowd.callers = 2
+    second = ask(batcher, model, order(2.0))
+    while not batcher.depth:
+        await asyncio.sleep(0)
+    model.release()
+    await asyncio.gather(first, second)
+
+    assert model.runs == [[1.0], [2.0]]
+    assert HERE() not in model.threads
