@@ -7,18 +7,26 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
+
+import grpc
+import grpc.aio
 
 import service
 from tests.pictures import picture
 
 CROWD = 300
 """Requests at once that a queue of 64 refuses most of."""
+
+GRPC = "/inference.GRPCInferenceService"
+NO_MESSAGE = b"\xff" * 1000
+CALLS = 4
 
 SALT = b"<salt>"
 PICTURE, TEXT = picture(size=(640, 480)), b"no picture"
@@ -89,14 +97,15 @@ async def post(application: Any, path: str, content_type: str, body: bytes) -> i
 
 
 @contextmanager
-def frames_left() -> Iterator[list[str]]:
+def frames_left(counts: Callable[[FrameType], bool] = lambda _: True) -> Iterator[list[str]]:
     """Functions whose locals only the garbage collector would let go of, after the block."""
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     found: list[str] = []
     yield found
     gc.collect()
-    found += [each.f_code.co_qualname for each in gc.garbage if isinstance(each, FrameType)]
+    frames = [each for each in gc.garbage if isinstance(each, FrameType) and counts(each)]
+    found += sorted({each.f_code.co_qualname for each in frames})
     gc.set_debug(0)
     gc.garbage.clear()
 
@@ -112,8 +121,42 @@ async def failures(application: Any) -> dict[str, Any]:
             statuses = await asyncio.gather(*answers)
             await asyncio.sleep(0)  # the books are written in the next turn
         gc.enable()
-        told[name] = {"statuses": Counter(statuses), "left": sorted(set(left))}
+        told[name] = {"statuses": Counter(statuses), "left": left}
     return told
+
+
+async def refused_calls(channel: grpc.aio.Channel) -> list[str]:
+    call = channel.unary_unary(f"{GRPC}/ModelInfer")
+    codes = []
+    for _ in range(CALLS):
+        try:
+            await call(NO_MESSAGE)
+        except grpc.aio.AioRpcError as refusal:
+            codes.append(refusal.code().name)
+    return codes
+
+
+async def refused_stream(channel: grpc.aio.Channel) -> list[str]:
+    stream = channel.stream_stream(f"{GRPC}/ModelStreamInfer")(iter([NO_MESSAGE] * CALLS))
+    return ["refused" if b"message" in answer else "answered" async for answer in stream]
+
+
+async def grpc_failures() -> dict[str, Any]:
+    """The same of gRPC, whose own ``abort`` leaves frames: those that hold what was sent."""
+    told = {}
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{os.environ['LENS_GRPC_PORT']}") as channel:
+        for name, ask in {"grpc call": refused_calls, "grpc stream": refused_stream}.items():
+            gc.disable()
+            with frames_left(holds_a_message) as left:
+                statuses = await ask(channel)
+                await asyncio.sleep(0)
+            gc.enable()
+            told[name] = {"statuses": Counter(statuses), "left": left}
+    return told
+
+
+def holds_a_message(frame: FrameType) -> bool:
+    return any(value == NO_MESSAGE for value in frame.f_locals.values() if isinstance(value, bytes))
 
 
 async def main() -> None:
@@ -121,7 +164,7 @@ async def main() -> None:
     paused = not gc.isenabled()
     async with started(application):
         found = {"paused": paused, "collects": gc.isenabled(), "kept": gc.get_freeze_count()}
-        print(json.dumps(found | {"failures": await failures(application)}))
+        print(json.dumps(found | {"failures": await failures(application) | await grpc_failures()}))
 
 
 asyncio.run(main())

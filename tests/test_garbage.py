@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from serving import garbage
+from tests.server import free_port
 
 
 class Ring:
@@ -38,6 +39,7 @@ def worker(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     """What a worker found out about itself."""
     home = str(tmp_path_factory.mktemp("home"))
     settings = {"LENS_HOME": home, "BENTOML_HOME": home, "PROMETHEUS_MULTIPROC_DIR": home, "LENS_MAX_QUEUE": "64"}
+    settings["LENS_GRPC_PORT"] = str(free_port())
     command = [sys.executable, "-m", "tests.started_worker"]
     done = subprocess.run(
         command, cwd=root, env=os.environ | settings, capture_output=True, text=True, timeout=120, check=False
@@ -62,6 +64,8 @@ def test_a_worker_collects_nothing_until_it_has_started(worker: dict[str, Any]) 
         ("no such model", "404"),
         ("forbidden", "400"),
         ("crowd", "503"),
+        ("grpc call", "INVALID_ARGUMENT"),
+        ("grpc stream", "refused"),
     ],
 )
 def test_a_request_that_failed_leaves_nothing_to_collect(worker: dict[str, Any], failure: str, status: str) -> None:
