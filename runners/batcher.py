@@ -176,7 +176,7 @@ class Batcher:
     def _serve_few(self, items: list[Item]) -> None:
         """Answer the first who came in this turn here and now, and the next one after he has been told.
 
-        More items than there are callers are the queue's: so many cores may be free for them.
+        Where there are more items than callers, one has sent several: the queue's lanes may run them side by side.
         """
         if len(items) <= self._few.callers():
             self._answer_here(items[0])
