@@ -134,6 +134,14 @@ def test_a_worker_knows_how_many_connections_it_holds(start: StartServer) -> Non
     assert ask(first)["held"] == 1
 
 
+def test_where_connections_are_not_counted_they_are_taken_for_many(tmp_path: Path) -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        assert install_fair_accept(loop, tmp_path, keep_alive=75).held() > 2
+    finally:
+        loop.close()
+
+
 def test_connections_made_one_after_the_other_are_shared_too(start: StartServer) -> None:
     server = start(workers=3)
     held = [connection for _ in range(9) for connection in server.connect(1) if ask(connection)]
